@@ -1,0 +1,107 @@
+"""Who does the adding: one thread or several, always in the same order."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import ThreadpoolController
+
+from deepglm.data import Rows
+from deepglm.errors import SpecificationError
+from deepglm.families import Level
+from deepglm.likelihood import Likelihood, Sums
+
+Array = npt.NDArray[np.float64]
+
+CHUNK_ROWS = 16 * 1024
+"""Rows that one worker adds up before its record is added to the others'."""
+
+__all__ = ["Workers", "n_workers", "row_runs", "workers"]
+
+
+def n_workers(n_jobs: int | None) -> int:
+    """Threads to use; None means every core that this process may run on."""
+    if n_jobs is None:
+        try:
+            return len(os.sched_getaffinity(0))
+        except AttributeError:  # pragma: no cover - not on Linux
+            return os.cpu_count() or 1
+    if n_jobs < 1:
+        raise SpecificationError(f"n_jobs={n_jobs}: the number of threads is 1 or more, or None.")
+    return int(n_jobs)
+
+
+@dataclass(frozen=True)
+class Workers:
+    """Adds a likelihood over rows; the result has the same bits for any number of threads."""
+
+    pool: ThreadPoolExecutor | None = None
+
+    def sums(
+        self,
+        likelihood: Likelihood,
+        params: Array,
+        rows: Rows,
+        level: Level,
+        final: bool = False,
+        runs: Sequence[tuple[int, int]] | None = None,
+    ) -> Sums:
+        """Add up the rows, or the given runs of them.
+
+        Parameters
+        ----------
+        likelihood, params, rows, level, final
+            See :meth:`deepglm.likelihood.Likelihood.chunk`.
+        runs
+            First and last row (exclusive) of the runs to use; None for all rows.
+        """
+        if runs is None:
+            runs = row_runs(rows.n, CHUNK_ROWS)
+
+        def one(run: tuple[int, int]) -> Sums:
+            return likelihood.chunk(params, rows.take(*run), level, final)
+
+        total: Sums | None = None
+        for part in self._map(one, runs):
+            if not np.isfinite(part.value):
+                return Sums(float(rows.freq.sum()), -np.inf)
+            if total is None:
+                total = part
+            else:
+                total += part
+        assert total is not None
+        return total
+
+    def _map(
+        self, one: Callable[[tuple[int, int]], Sums], runs: Sequence[tuple[int, int]]
+    ) -> Iterator[Sums]:
+        if self.pool is None or len(runs) == 1:
+            return map(one, runs)
+        return self.pool.map(one, runs)
+
+
+def row_runs(n: int, size: int) -> list[tuple[int, int]]:
+    """Cut ``n`` rows into runs of ``size``."""
+    return [(lo, min(lo + size, n)) for lo in range(0, n, size)]
+
+
+@contextmanager
+def workers(n_jobs: int | None, rows: int) -> Iterator[Workers]:
+    """Threads for the length of a fit, each with one BLAS thread.
+
+    BLAS threads on small blocks make them slower, ten times under load; the limit is taken back
+    at the end.
+    """
+    threads = min(n_workers(n_jobs), -(-rows // CHUNK_ROWS))
+    with ThreadpoolController().limit(limits=1, user_api="blas"):
+        if threads == 1:
+            yield Workers()
+        else:
+            with ThreadPoolExecutor(threads) as pool:
+                yield Workers(pool)

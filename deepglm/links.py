@@ -1,0 +1,746 @@
+"""Inverse links and their first two derivatives: one registry for output and hidden layers.
+
+The mean of a response is ``mu = h(eta)``, and so is the value of a hidden unit: a hidden unit is a
+small generalised linear model, and its activation is an inverse link. Every function here is
+elementwise, keeps the floating type of its argument and overflows to 0 or infinity without a
+warning. Nothing is clipped: where a link has no mean the value is infinite, so that a likelihood
+built on it refuses the step.
+"""
+
+from __future__ import annotations
+
+import difflib
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import special
+from statsmodels.genmod.families import links as sm_links
+
+from deepglm.errors import NotAvailableError, SpecificationError
+
+__all__ = ["Link", "get", "names"]
+
+FloatArray = npt.NDArray[np.floating[Any]]
+Derivatives = tuple[FloatArray, ...]
+Tails = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
+Parity = Literal["odd", "even", "reflection"]
+Group = Literal["scale", "shift", "linear"]
+Role = Literal["activation", "link"]
+
+_ROOT_2PI = float(np.sqrt(2.0 * np.pi))
+_ROOT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
+_ROOT_HALF = float(np.sqrt(0.5))
+_LEAK = 0.01
+# Below it, log(1 - exp(-exp(eta))) and eta are the same double.
+_CLOGLOG_IS_ETA = -37.0
+
+
+@dataclass(frozen=True)
+class Link:
+    """An inverse link ``h`` with two derivatives, and the symmetries of a hidden unit that uses it.
+
+    Parameters
+    ----------
+    name : str
+        The name under which the link is shown; links are equal when their declarations are.
+    function : callable
+        ``function(eta, order)`` returns ``(h,)``, ``(h, h')`` or ``(h, h', h'')`` for order 0, 1
+        or 2: fresh arrays of the shape and type of `eta`.
+    forward : callable, optional
+        The link itself, ``eta = g(mu)``. Without it the link cannot give starting values.
+    tail_function : callable, optional
+        The five arrays of :meth:`tails`. Without it they come from `function`, which rounds them
+        where the mean is closer to one than a double can be.
+    domain : tuple of float
+        Open interval of eta on which the link is one-to-one with the means it is meant for.
+    parity : {"odd", "even", "reflection"}, optional
+        ``h(-a) = -h(a)``, ``h(a)`` or ``1 - h(a)``.
+    group : {"scale", "shift", "linear"}, optional
+        The continuous symmetry of a hidden unit: ``h(c a) = c**degree h(a)`` for positive ``c``,
+        ``h(a + b) = exp(b) h(a)``, or the identity's linear maps.
+    degree : float
+        The exponent that belongs to ``group="scale"``.
+    odd_part : float, optional
+        ``s`` when ``h(a) - h(-a) = s a``: next to a linear term, such a unit has a sign symmetry.
+    kinked : bool
+        Whether the function is piecewise linear and so without curvature information.
+
+    Examples
+    --------
+    A user's own activation:
+
+    >>> import numpy as np
+    >>> def sine(eta, order):
+    ...     return (np.sin(eta), np.cos(eta), -np.sin(eta))[: order + 1]
+    >>> wave = Link("sine", sine, parity="odd")
+    >>> wave.deriv1(np.zeros(2))
+    array([1., 1.])
+    """
+
+    name: str
+    function: Callable[[FloatArray, int], Derivatives] = field(repr=False)
+    forward: Callable[[FloatArray], FloatArray] | None = field(
+        default=None, repr=False, compare=False
+    )
+    tail_function: Callable[[FloatArray], Tails] | None = field(
+        default=None, repr=False, compare=False
+    )
+    domain: tuple[float, float] = (-np.inf, np.inf)
+    parity: Parity | None = None
+    group: Group | None = None
+    degree: float = 1.0
+    odd_part: float | None = None
+    kinked: bool = False
+
+    def evaluate(self, eta: npt.ArrayLike, order: int) -> Derivatives:
+        """Return the inverse link and its first `order` derivatives.
+
+        Parameters
+        ----------
+        eta : array_like
+            Linear predictors, any shape.
+        order : {0, 1, 2}
+            The highest derivative wanted; nothing beyond it is computed.
+
+        Returns
+        -------
+        tuple of ndarray
+            ``order + 1`` arrays, of the type of `eta`. They are never `eta` itself nor each
+            other, so the caller may write into them.
+        """
+        values = _floating(eta)
+        if values.ndim == 0:
+            return tuple(part.reshape(()) for part in self.function(values.reshape(1), order))
+        return self.function(values, order)
+
+    def inverse(self, eta: npt.ArrayLike) -> FloatArray:
+        """Return the mean ``h(eta)``."""
+        return self.evaluate(eta, 0)[0]
+
+    def deriv1(self, eta: npt.ArrayLike) -> FloatArray:
+        """Return ``h'(eta)``."""
+        return self.evaluate(eta, 1)[1]
+
+    def deriv2(self, eta: npt.ArrayLike) -> FloatArray:
+        """Return ``h''(eta)``."""
+        return self.evaluate(eta, 2)[2]
+
+    def link(self, mu: npt.ArrayLike) -> FloatArray:
+        """Return the linear predictor ``g(mu)`` whose mean is `mu`.
+
+        A mean that the link cannot reach gives NaN or infinity, without a warning.
+        """
+        if self.forward is None:
+            raise NotAvailableError(
+                f"the inverse link {self.name!r} has no link function: several linear predictors "
+                f"share a mean. Use a monotone link such as 'identity', 'exp' or 'softplus' for "
+                f"the response."
+            )
+        with np.errstate(all="ignore"):
+            return np.asarray(self.forward(_floating(mu)))
+
+    def tails(self, eta: npt.ArrayLike) -> Tails:
+        """Return what a binomial likelihood needs, accurate where the mean rounds to 0 or 1.
+
+        Returns
+        -------
+        log_mean, log_rest : ndarray
+            ``log(mu)`` and ``log(1 - mu)``. Both are ``-inf`` where `mu` is not a probability
+            strictly between 0 and 1, and the ratios are then 0.
+        mean_ratio, rest_ratio : ndarray
+            ``mu' / mu`` and ``mu' / (1 - mu)``.
+        curvature : ndarray
+            ``mu'' / mu'``.
+        """
+        values = _floating(eta)
+        tails = self.tail_function if self.tail_function is not None else self._tails_from_means
+        with np.errstate(all="ignore"):
+            if values.ndim == 0:
+                a, b, c, d, e = tails(values.reshape(1))
+                return a.reshape(()), b.reshape(()), c.reshape(()), d.reshape(()), e.reshape(())
+            return tails(values)
+
+    def _tails_from_means(self, eta: FloatArray) -> Tails:
+        mu, mu1, mu2 = self.function(eta, 2)
+        ratio = np.where(mu1 == 0.0, 0.0, mu2 / mu1)
+        parts = (np.log(mu), np.log1p(-mu), mu1 / mu, mu1 / (1.0 - mu), ratio)
+        return _only_inside((mu > 0.0) & (mu < 1.0), parts)
+
+
+def _floating(values: npt.ArrayLike) -> FloatArray:
+    array = np.asarray(values)
+    if array.dtype.kind == "f":
+        return array
+    return array.astype(np.float64)
+
+
+def _only_inside(inside: npt.NDArray[np.bool_], parts: Tails) -> Tails:
+    log_mean, log_rest, *ratios = parts
+    first, second, third = (np.where(inside, ratio, 0.0) for ratio in ratios)
+    return (
+        np.where(inside, log_mean, -np.inf),
+        np.where(inside, log_rest, -np.inf),
+        first,
+        second,
+        third,
+    )
+
+
+# ---------------------------------------------------------------------------------------------
+# Values and derivatives. Each works in place on what it allocated: these functions are called on
+# every row block of every iteration.
+
+
+def _identity(eta: FloatArray, order: int) -> Derivatives:
+    return (eta.copy(), *_constants(eta, (1.0, 0.0), order))
+
+
+def _constants(eta: FloatArray, values: tuple[float, ...], order: int) -> Derivatives:
+    return tuple(np.full(eta.shape, value, eta.dtype) for value in values[:order])
+
+
+def _tanh(eta: FloatArray, order: int) -> Derivatives:
+    h = np.tanh(eta)
+    if order == 0:
+        return (h,)
+    h1 = h * h
+    np.subtract(1.0, h1, out=h1)
+    if order == 1:
+        return h, h1
+    h2 = h * h1
+    h2 *= -2.0
+    return h, h1, h2
+
+
+def _logistic(eta: FloatArray, order: int) -> Derivatives:
+    h = np.negative(eta)
+    # exp(-eta) overflows to the right answer, 1 / (1 + inf) = 0, and keeps the left tail exact.
+    with np.errstate(over="ignore"):
+        np.exp(h, out=h)
+    h += 1.0
+    np.reciprocal(h, out=h)
+    if order == 0:
+        return (h,)
+    h1 = np.subtract(1.0, h)
+    h1 *= h
+    if order == 1:
+        return h, h1
+    h2 = h * -2.0
+    h2 += 1.0
+    h2 *= h1
+    return h, h1, h2
+
+
+def _exp(eta: FloatArray, order: int) -> Derivatives:
+    with np.errstate(over="ignore"):
+        h = np.exp(eta)
+    return (h, *(h.copy() for _ in range(order)))
+
+
+def _normal_density(eta: FloatArray) -> FloatArray:
+    density = eta * eta
+    density *= -0.5
+    np.exp(density, out=density)
+    density /= _ROOT_2PI
+    return density
+
+
+def _probit(eta: FloatArray, order: int) -> Derivatives:
+    h = special.ndtr(eta)
+    if order == 0:
+        return (h,)
+    h1 = _normal_density(eta)
+    return (h, h1) if order == 1 else (h, h1, -eta * h1)
+
+
+def _cloglog(eta: FloatArray, order: int) -> Derivatives:
+    with np.errstate(over="ignore"):
+        t = np.exp(eta)
+        h = -np.expm1(-t)
+        if order == 0:
+            return (h,)
+        h1 = np.exp(eta - t)
+        if order == 1:
+            return h, h1
+        # h'(1 - t) written so that 0 * inf cannot arise.
+        return h, h1, h1 - np.exp(2.0 * eta - t)
+
+
+def _loglog(eta: FloatArray, order: int) -> Derivatives:
+    with np.errstate(over="ignore"):
+        t = np.exp(-eta)
+        h = np.exp(-t)
+        if order == 0:
+            return (h,)
+        h1 = np.exp(-eta - t)
+        if order == 1:
+            return h, h1
+        return h, h1, np.exp(-2.0 * eta - t) - h1
+
+
+def _cauchit(eta: FloatArray, order: int) -> Derivatives:
+    # The angle seen from the left keeps the small tail exact, unlike 1/2 + arctan(eta)/pi.
+    h = np.arctan2(1.0, -eta)
+    h /= np.pi
+    if order == 0:
+        return (h,)
+    q = 1.0 + eta * eta
+    h1 = 1.0 / (np.pi * q)
+    return (h, h1) if order == 1 else (h, h1, -2.0 * eta * h1 / q)
+
+
+def _relu(eta: FloatArray, order: int) -> Derivatives:
+    h = np.maximum(eta, 0.0)
+    if order == 0:
+        return (h,)
+    h1 = (eta > 0.0).astype(eta.dtype)
+    return (h, h1) if order == 1 else (h, h1, np.zeros_like(eta))
+
+
+def _leaky_relu(eta: FloatArray, order: int) -> Derivatives:
+    h = eta * _LEAK
+    np.maximum(eta, h, out=h)
+    if order == 0:
+        return (h,)
+    h1 = (eta > 0.0).astype(eta.dtype)
+    h1 *= 1.0 - _LEAK
+    h1 += _LEAK
+    return (h, h1) if order == 1 else (h, h1, np.zeros_like(eta))
+
+
+def _softplus(eta: FloatArray, order: int) -> Derivatives:
+    h = np.abs(eta)
+    np.negative(h, out=h)
+    np.exp(h, out=h)
+    np.log1p(h, out=h)
+    h += np.maximum(eta, 0.0)
+    return (h,) if order == 0 else (h, *_logistic(eta, order - 1))
+
+
+def _smooth_tobit(eta: FloatArray, order: int) -> Derivatives:
+    h1 = special.ndtr(eta)
+    density = _normal_density(eta)
+    h = eta * h1
+    h += density
+    return (h, h1, density)[: order + 1]
+
+
+def _square(eta: FloatArray, order: int) -> Derivatives:
+    h = eta * eta
+    if order == 0:
+        return (h,)
+    return (h, eta * 2.0, np.full(eta.shape, 2.0, eta.dtype))[: order + 1]
+
+
+def _reciprocal(eta: FloatArray, order: int) -> Derivatives:
+    with np.errstate(divide="ignore", over="ignore"):
+        h = np.reciprocal(eta)
+        if order == 0:
+            return (h,)
+        h1 = h * h
+        np.negative(h1, out=h1)
+        return (h, h1) if order == 1 else (h, h1, -2.0 * h1 * h)
+
+
+def _gelu(eta: FloatArray, order: int) -> Derivatives:
+    cumulative = special.ndtr(eta)
+    h = eta * cumulative
+    if order == 0:
+        return (h,)
+    density = _normal_density(eta)
+    cumulative += eta * density
+    if order == 1:
+        return h, cumulative
+    density *= 2.0 - eta * eta
+    return h, cumulative, density
+
+
+def _silu(eta: FloatArray, order: int) -> Derivatives:
+    parts = _logistic(eta, min(order, 1))
+    h = eta * parts[0]
+    if order == 0:
+        return (h,)
+    s, s1 = parts
+    h1 = eta * s1
+    h1 += s
+    if order == 1:
+        return h, h1
+    h2 = (2.0 + eta * (1.0 - 2.0 * s)) * s1
+    return h, h1, h2
+
+
+def _elu(eta: FloatArray, order: int) -> Derivatives:
+    below = np.minimum(eta, 0.0)
+    np.expm1(below, out=below)
+    h = np.maximum(eta, 0.0)
+    h += below
+    if order == 0:
+        return (h,)
+    below += 1.0
+    return (h, below) if order == 1 else (h, below, np.where(eta > 0.0, 0.0, below))
+
+
+@dataclass(frozen=True)
+class _Power:
+    exponent: float
+
+    def __call__(self, eta: FloatArray, order: int) -> Derivatives:
+        inside = eta > 0.0
+        base = np.where(inside, eta, 1.0)
+        parts = []
+        factor = 1.0
+        with np.errstate(over="ignore"):
+            for k in range(order + 1):
+                outside = np.inf if k == 0 else 0.0
+                part = np.where(inside, factor * base ** (self.exponent - k), outside)
+                parts.append(part.astype(eta.dtype, copy=False))
+                factor *= self.exponent - k
+        return tuple(parts)
+
+
+def _logc(eta: FloatArray, order: int) -> Derivatives:
+    with np.errstate(over="ignore"):
+        h = -np.expm1(eta)
+        return (h, *(-np.exp(eta) for _ in range(order)))
+
+
+@dataclass(frozen=True)
+class _NegativeBinomial:
+    alpha: float
+
+    def __call__(self, eta: FloatArray, order: int) -> Derivatives:
+        with np.errstate(divide="ignore", over="ignore"):
+            h = 1.0 / (self.alpha * np.expm1(-eta))
+            if order == 0:
+                return (h,)
+            # The canonical link: the derivative of the mean is the variance function.
+            slope = 1.0 + self.alpha * h
+            h1 = h * slope
+            return (h, h1) if order == 1 else (h, h1, h1 * (slope + self.alpha * h))
+
+
+@dataclass(frozen=True)
+class _ThroughMethods:
+    """A link with statsmodels' methods that is none of statsmodels' own."""
+
+    link: Any
+
+    def __call__(self, eta: FloatArray, order: int) -> Derivatives:
+        methods = (self.link.inverse, self.link.inverse_deriv, self.link.inverse_deriv2)
+        with np.errstate(all="ignore"):
+            parts = [
+                np.array(method(eta), dtype=eta.dtype).reshape(eta.shape)
+                for method in methods[: order + 1]
+            ]
+        # Not a number means no mean: infinity is refused by every family, and is not contagious.
+        for part, substitute in zip(parts, (np.inf, 0.0, 0.0), strict=False):
+            part[np.isnan(part)] = substitute
+        return tuple(parts)
+
+
+# ---------------------------------------------------------------------------------------------
+# Links proper: eta given mu (starting values, tests).
+
+
+def _forward_identity(mu: FloatArray) -> FloatArray:
+    return mu.copy()
+
+
+def _forward_cloglog(mu: FloatArray) -> FloatArray:
+    return np.asarray(np.log(-np.log1p(-mu)))
+
+
+def _forward_loglog(mu: FloatArray) -> FloatArray:
+    return -np.log(-np.log(mu))
+
+
+def _forward_cauchit(mu: FloatArray) -> FloatArray:
+    return np.asarray(np.tan(np.pi * (mu - 0.5)))
+
+
+def _forward_softplus(mu: FloatArray) -> FloatArray:
+    return mu + np.log(-np.expm1(-mu))
+
+
+def _forward_leaky_relu(mu: FloatArray) -> FloatArray:
+    return np.where(mu > 0.0, mu, mu / _LEAK)
+
+
+def _forward_elu(mu: FloatArray) -> FloatArray:
+    return np.where(mu > 0.0, mu, np.log1p(np.minimum(mu, 0.0)))
+
+
+def _forward_smooth_tobit(mu: FloatArray) -> FloatArray:
+    # Newton on log h, which is concave and rising: after the first step it cannot overshoot.
+    # At -37 the mean is 1e-301, the smallest that has a logarithm.
+    eta = np.maximum(mu, 0.0)
+    for _ in range(40):
+        h, h1 = _smooth_tobit(eta, 1)
+        eta = np.maximum(eta + (np.log(mu) - np.log(h)) * h / h1, -37.0)
+    return np.asarray(eta)
+
+
+def _forward_power(mu: FloatArray, *, exponent: float) -> FloatArray:
+    return np.asarray(mu ** (1.0 / exponent))
+
+
+def _forward_logc(mu: FloatArray) -> FloatArray:
+    return np.asarray(np.log1p(-mu))
+
+
+def _forward_negative_binomial(mu: FloatArray, *, alpha: float) -> FloatArray:
+    return np.asarray(-np.log1p(1.0 / (alpha * mu)))
+
+
+# ---------------------------------------------------------------------------------------------
+# Tails. Called inside one np.errstate, by Link.tails.
+
+
+def _tails_logistic(eta: FloatArray) -> Tails:
+    above, mu = _softplus(eta, 1)
+    below, rest = _softplus(-eta, 1)
+    return -below, -above, rest, mu, -np.tanh(0.5 * eta)
+
+
+def _tails_probit(eta: FloatArray) -> Tails:
+    z = eta * _ROOT_HALF
+    # density over distribution function (the inverse Mills ratio) without a difference of logs
+    return (
+        special.log_ndtr(eta),
+        special.log_ndtr(-eta),
+        _ROOT_2_OVER_PI / special.erfcx(-z),
+        _ROOT_2_OVER_PI / special.erfcx(z),
+        -eta,
+    )
+
+
+def _tails_cloglog(eta: FloatArray) -> Tails:
+    t = np.exp(eta)
+    log_mean = np.where(eta < _CLOGLOG_IS_ETA, eta, np.log(-np.expm1(-t)))
+    ratio = t / np.expm1(t)
+    # 0/0 on the left, where the ratio is one; inf/inf on the right, where it is zero
+    ratio = np.where(np.isnan(ratio), (eta < 0.0).astype(eta.dtype), ratio)
+    return log_mean, -t, ratio, t, 1.0 - t
+
+
+def _tails_loglog(eta: FloatArray) -> Tails:
+    log_rest, log_mean, rest_ratio, mean_ratio, curvature = _tails_cloglog(-eta)
+    return log_mean, log_rest, mean_ratio, rest_ratio, -curvature
+
+
+def _tails_cauchit(eta: FloatArray) -> Tails:
+    mu = np.arctan2(1.0, -eta) / np.pi
+    rest = np.arctan2(1.0, eta) / np.pi
+    q = 1.0 + eta * eta
+    slope = 1.0 / (np.pi * q)
+    return np.log(mu), np.log(rest), slope / mu, slope / rest, -2.0 * eta / q
+
+
+def _tails_identity(eta: FloatArray) -> Tails:
+    parts = (np.log(eta), np.log1p(-eta), 1.0 / eta, 1.0 / (1.0 - eta), np.zeros_like(eta))
+    return _only_inside((eta > 0.0) & (eta < 1.0), parts)
+
+
+def _tails_exp(eta: FloatArray) -> Tails:
+    one = np.ones_like(eta)
+    parts = (eta, np.log(-np.expm1(eta)), one, 1.0 / np.expm1(-eta), one)
+    return _only_inside(eta < 0.0, parts)
+
+
+def _tails_logc(eta: FloatArray) -> Tails:
+    one = np.ones_like(eta)
+    parts = (np.log(-np.expm1(eta)), eta, -1.0 / np.expm1(-eta), -one, one)
+    return _only_inside(eta < 0.0, parts)
+
+
+# ---------------------------------------------------------------------------------------------
+# The registry.
+
+_ACTIVATIONS: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("identity", _identity, _forward_identity, _tails_identity, parity="odd",
+             group="linear"),
+        Link("logistic", _logistic, special.logit, _tails_logistic, parity="reflection"),
+        Link("probit", _probit, special.ndtri, _tails_probit, parity="reflection"),
+        Link("cloglog", _cloglog, _forward_cloglog, _tails_cloglog),
+        Link("loglog", _loglog, _forward_loglog, _tails_loglog),
+        Link("cauchit", _cauchit, _forward_cauchit, _tails_cauchit, parity="reflection"),
+        Link("tanh", _tanh, np.arctanh, parity="odd"),
+        Link("exp", _exp, np.log, _tails_exp, group="shift"),
+        Link("relu", _relu, group="scale", odd_part=1.0, kinked=True),
+        Link("leaky_relu", _leaky_relu, _forward_leaky_relu, group="scale", odd_part=1.0 + _LEAK,
+             kinked=True),
+        Link("softplus", _softplus, _forward_softplus, odd_part=1.0),
+        Link("smooth_tobit", _smooth_tobit, _forward_smooth_tobit, odd_part=1.0),
+        Link("square", _square, np.sqrt, parity="even", group="scale", degree=2.0),
+        Link("reciprocal", _reciprocal, np.reciprocal, domain=(0.0, np.inf), parity="odd",
+             group="scale", degree=-1.0),
+        Link("gelu", _gelu, odd_part=1.0),
+        Link("silu", _silu, odd_part=1.0),
+        Link("elu", _elu, _forward_elu),
+    )
+}  # fmt: skip
+
+_OUTPUT_ONLY: dict[str, Link] = {
+    link.name: link
+    for link in (
+        Link("inverse_squared", _Power(-0.5),
+             partial(_forward_power, exponent=-0.5), domain=(0.0, np.inf), group="scale",
+             degree=-0.5),
+        Link("logc", _logc, _forward_logc, _tails_logc),
+    )
+}  # fmt: skip
+
+# What an output link is called where the link, and not its inverse, is named.
+_LINK_NAMES: dict[str, str] = {
+    "logit": "logistic",
+    "cauchy": "cauchit",
+    "log": "exp",
+    "sqrt": "square",
+    "inverse": "reciprocal",
+    "inverse_power": "reciprocal",
+}
+
+_STATSMODELS: dict[type, str] = {
+    sm_links.Logit: "logistic",
+    sm_links.Probit: "probit",
+    sm_links.Cauchy: "cauchit",
+    sm_links.CLogLog: "cloglog",
+    sm_links.LogLog: "loglog",
+    sm_links.Log: "exp",
+    sm_links.LogC: "logc",
+}
+
+# statsmodels' power links by the exponent of the mean
+_POWERS: dict[float, str] = {
+    1.0: "identity",
+    0.5: "square",
+    -1.0: "reciprocal",
+    -2.0: "inverse_squared",
+}
+
+
+def names() -> tuple[str, ...]:
+    """Return the names that ``activation=`` accepts.
+
+    Examples
+    --------
+    >>> "tanh" in names()
+    True
+    """
+    return tuple(_ACTIVATIONS)
+
+
+def get(spec: Any, role: Role = "activation") -> Link:
+    """Return the link that a user's word or object stands for.
+
+    Parameters
+    ----------
+    spec : str, Link, or statsmodels link instance or class
+        A registered name, one of ours, or a statsmodels link, which is replaced by our version of
+        the same function. Any other object with statsmodels' methods ``inverse``,
+        ``inverse_deriv`` and ``inverse_deriv2`` is used through them.
+    role : {"activation", "link"}
+        Where the link is wanted. For the response, the names of links (``"log"``, ``"logit"``,
+        ...) are accepted as well as those of their inverses.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> get("tanh").parity
+    'odd'
+    >>> get(sm.families.links.Logit()) == get("logit", role="link") == get("logistic")
+    True
+    """
+    if isinstance(spec, Link):
+        return spec
+    if isinstance(spec, str):
+        return _named(spec, role)
+    instance = spec() if inspect.isclass(spec) else spec
+    known = _from_statsmodels(instance)
+    return known if known is not None else _adapted(instance, role)
+
+
+def _accepted(role: Role) -> dict[str, Link]:
+    if role == "activation":
+        return _ACTIVATIONS
+    registered = {**_ACTIVATIONS, **_OUTPUT_ONLY}
+    return {**registered, **{alias: registered[name] for alias, name in _LINK_NAMES.items()}}
+
+
+def _named(name: str, role: Role) -> Link:
+    accepted = _accepted(role)
+    if name in accepted:
+        return accepted[name]
+    close = difflib.get_close_matches(name, accepted, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    raise SpecificationError(f"unknown {role} {name!r}{hint} {_what_is_accepted(role)}")
+
+
+def _what_is_accepted(role: Role) -> str:
+    return (
+        f"Accepted: {', '.join(_accepted(role))}, a statsmodels link object, or a "
+        f"deepglm.links.Link."
+    )
+
+
+def _from_statsmodels(instance: Any) -> Link | None:
+    """Our version of a statsmodels link, unless a subclass has changed its inverse."""
+    kind = type(instance)
+    for parent in kind.__mro__:
+        inherited = getattr(parent, "inverse", None)
+        if parent is sm_links.Power and kind.inverse is inherited:
+            return _power_link(float(instance.power))
+        if parent is sm_links.NegativeBinomial and kind.inverse is inherited:
+            return _negative_binomial_link(float(instance.alpha))
+        if parent in _STATSMODELS and kind.inverse is inherited:
+            if kind.__name__ == "Probit" and instance.dbn.name != "norm":
+                return None
+            return {**_ACTIVATIONS, **_OUTPUT_ONLY}[_STATSMODELS[parent]]
+    return None
+
+
+def _power_link(power: float) -> Link:
+    if power in _POWERS:
+        return {**_ACTIVATIONS, **_OUTPUT_ONLY}[_POWERS[power]]
+    if power == 0.0 or not np.isfinite(power):
+        raise SpecificationError(
+            f"a power link with power {power} has no inverse; the limit of power links at zero is "
+            f"the log: use statsmodels.api.families.links.Log()."
+        )
+    exponent = 1.0 / power
+    return Link(
+        f"power({power:.12g})",
+        _Power(exponent),
+        partial(_forward_power, exponent=exponent),
+        domain=(0.0, np.inf),
+        group="scale",
+        degree=exponent,
+    )
+
+
+def _negative_binomial_link(alpha: float) -> Link:
+    return Link(
+        f"negative_binomial({alpha:.12g})",
+        _NegativeBinomial(alpha),
+        partial(_forward_negative_binomial, alpha=alpha),
+        domain=(-np.inf, 0.0),
+    )
+
+
+def _adapted(instance: Any, role: Role) -> Link:
+    needed = ("inverse", "inverse_deriv", "inverse_deriv2")
+    missing = [method for method in needed if not callable(getattr(instance, method, None))]
+    if missing:
+        raise SpecificationError(
+            f"{role}={instance!r} is not a link: it has no method {', '.join(missing)}. "
+            f"{_what_is_accepted(role)}"
+        )
+    forward = instance if callable(instance) else None
+    return Link(type(instance).__name__, _ThroughMethods(instance), forward)

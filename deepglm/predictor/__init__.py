@@ -1,0 +1,32 @@
+"""Eta given x: layers forward, derivatives backward, names and slices, canonical form."""
+
+from deepglm.predictor.derivatives import (
+    Forward,
+    backward,
+    curvature,
+    final_jacobian,
+    forward,
+    jacobian,
+)
+from deepglm.predictor.structure import Coefficients, Network, Predictor, pack
+from deepglm.predictor.symmetry import canonical_form, check_structure, pinned_form, pins
+from deepglm.predictor.units import standard_matrix, user_matrix
+
+__all__ = [
+    "Coefficients",
+    "Forward",
+    "Network",
+    "Predictor",
+    "backward",
+    "canonical_form",
+    "check_structure",
+    "curvature",
+    "final_jacobian",
+    "forward",
+    "jacobian",
+    "pack",
+    "pinned_form",
+    "pins",
+    "standard_matrix",
+    "user_matrix",
+]

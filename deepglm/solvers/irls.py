@@ -1,0 +1,159 @@
+"""The final layer by iteratively reweighted least squares.
+
+Given the hidden units, the final layer is an ordinary (penalised) GLM: Fisher scoring on its
+coefficients. For ``hidden=()`` it is the whole model.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from deepglm.families import Level
+from deepglm.predictor import final_jacobian, forward
+from deepglm.solvers.objective import Objective
+from deepglm.solvers.scoring import Curvature, scoring
+from deepglm.solvers.status import Outcome
+
+Array = npt.NDArray[np.float64]
+
+
+def final_layer(objective: Objective, params: Array, *, tol: float = 1e-4, maxiter: int = 25) -> Array:
+    """Full vector of parameters whose final layer is (nearly) optimal given the hidden units.
+
+    Auxiliary parameters and pinned coefficients of hidden units are free here as well: a pin is a
+    choice of scale, and the caller restores it.
+
+    Parameters
+    ----------
+    objective
+        The joint objective.
+    params
+        (size,) parameters; the final layer's are replaced.
+    tol
+        Half the decrement at which to stop; a start needs no more digits.
+    """
+    predictor = objective.likelihood.predictor
+    free = np.zeros(objective.likelihood.size, dtype=bool)
+    free[: predictor.size] = predictor.final & (objective.free[: predictor.size] | predictor.output_weights)
+    aux = np.zeros_like(free)
+    aux[predictor.size :] = objective.free[predictor.size :]
+    params = params.copy()
+    sub = objective.from_origin(params, free)
+    candidates = (_least_squares(sub), _level(objective, params)[free])
+    for x in candidates:
+        if np.isfinite(sub.at(x, Level.VALUE).value):
+            break
+    else:
+        return params
+    if aux.any():
+        params[free] = x
+        sub = objective.from_origin(params, free | aux)
+        x = params[free | aux]
+    end = scoring(sub, x, Curvature.FISHER, tol=tol, maxiter=maxiter, damping=1e-6, name="irls")
+    return sub.expand(end.x)
+
+
+def _level(objective: Objective, params: Array) -> Array:
+    """Final layer zero but for an intercept at the mean response: always a valid predictor."""
+    predictor, rows = objective.likelihood.predictor, objective.rows
+    params = params.copy()
+    params[: predictor.size][predictor.final] = 0.0
+    total = rows.weight * rows.freq
+    mean = np.atleast_1d((rows.y * total).sum(axis=-1) / total.sum())
+    level = objective.likelihood.family.start_eta(mean, np.ones_like(mean))[:, 0]
+    ones = np.flatnonzero((rows.designs[0] == 1.0).all(axis=1))
+    if ones.size:
+        predictor.unpack(params[: predictor.size]).beta[:, ones[0]] = level - np.median(rows.offset)
+    return params
+
+
+def _least_squares(objective: Objective) -> Array:
+    """One weighted least-squares step from the family's starting values.
+
+    This is how IRLS begins: the working response at the starting mean, regressed on the columns of
+    the final layer, without any coefficients yet.
+    """
+    likelihood = objective.likelihood
+    predictor, family = likelihood.predictor, likelihood.family
+    params = objective.origin
+    where = objective.free[: predictor.size][predictor.final]
+    coefficients, aux = likelihood.split(params)
+    p = int(where.sum())
+    A, b = np.zeros((p, p)), np.zeros(p)
+    k = predictor.k_eta
+    for block in objective.rows.blocks():
+        eta0 = family.start_eta(block.y, block.weight)
+        terms = family.rows(block.y, eta0, aux, block.weight, Level.FISHER)
+        state = forward(coefficients, predictor, block.designs, 1)
+        J = [final_jacobian(state, predictor, c)[where] for c in range(k)]
+        assert terms.score is not None and terms.information is not None
+        w = terms.information[:k, :k] * block.freq
+        target = eta0 - block.offset
+        for c in range(k):
+            b += J[c] @ (terms.score[c] * block.freq)
+            for d in range(k):
+                WJ = J[c] * w[c, d]
+                A += WJ @ J[d].T
+                b += WJ @ target[d]
+    A[np.diag_indices(p)] += objective.precision[objective.free]
+    return _solve(A, b)
+
+
+def _solve(A: Array, b: Array) -> Array:
+    """Least-squares solution on a unit-diagonal scale, small singular values left out."""
+    d = np.sqrt(np.maximum(np.diag(A), 1e-300))
+    solution: Array = np.linalg.lstsq(A / d / d[:, None], b / d, rcond=1e-12)[0] / d
+    return solution
+
+
+def glm(
+    objective: Objective, x: Array | None = None, *, tol: float = 1e-18, maxiter: int = 100
+) -> Outcome:
+    """Fit the ordinary GLM: no hidden layers.
+
+    Iteratively reweighted least squares that turns into Newton's method with the observed
+    information near the optimum, so that links other than the canonical converge quadratically as
+    well; a step that lowers the likelihood, or leaves the family's range, is shortened.
+
+    Parameters
+    ----------
+    objective
+        Minus the penalised log-likelihood.
+    x
+        (free,) where to start; by default a least-squares step from the family's starting mean.
+    tol
+        Half the decrement at which to stop; the default asks for all digits.
+    maxiter
+        Steps at most.
+    """
+    candidates = [] if x is None else [x]
+    candidates += [_least_squares(objective), _level(objective, objective.origin)[objective.free]]
+    for start in candidates:
+        if np.isfinite(objective.at(start, Level.VALUE).value):
+            break
+    return scoring(objective, start, tol=tol, maxiter=maxiter, damping=1e-12, name="irls")
+
+
+def polish_intercept(objective: Objective, params: Array, intercept: Array) -> Array:
+    """Solve the final intercept's own score equation to rounding.
+
+    With a canonical link this makes fitted and observed totals equal (the balance property); the
+    step is far below a standard error.
+
+    Parameters
+    ----------
+    objective
+        The joint objective.
+    params
+        (size,) parameters near the optimum.
+    intercept
+        (predictor size,) the unpenalised final intercepts; none leaves everything as it is.
+    """
+    free = np.zeros(objective.likelihood.size, dtype=bool)
+    free[: len(intercept)] = intercept & objective.free[: len(intercept)]
+    if not free.any():
+        return params
+    sub = objective.from_origin(params, free)
+    end = scoring(sub, params[free], Curvature.BOTH, tol=1e-22, maxiter=12, damping=1e-12)
+    return sub.expand(end.x)

@@ -1,0 +1,113 @@
+"""What a solver minimises: minus the penalised log-likelihood of the free parameters."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from deepglm.data import Rows
+from deepglm.execution import Workers
+from deepglm.families import Level
+from deepglm.likelihood import Likelihood
+
+Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+
+class Evaluation(NamedTuple):
+    """The objective at one point; second-order parts carry the penalty."""
+
+    value: float
+    gradient: Array | None = None
+    information: Array | None = None
+
+
+@dataclass(frozen=True)
+class Objective:
+    """Minus the penalised log-likelihood, as a function of the free parameters.
+
+    Parameters
+    ----------
+    likelihood
+        Log-likelihood of the full vector of parameters.
+    rows
+        The data, standardised.
+    precision
+        (size,) quadratic penalty.
+    origin
+        (size,) full vector; parameters that are not free stay at its values.
+    free
+        (size,) which parameters move.
+    workers
+        Who adds.
+    counts
+        How often each level was evaluated, in passes over the rows.
+    """
+
+    likelihood: Likelihood
+    rows: Rows
+    precision: Array
+    origin: Array
+    free: Mask
+    workers: Workers
+    counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def size(self) -> int:
+        """Number of free parameters."""
+        return int(self.free.sum())
+
+    @property
+    def penalty(self) -> Array:
+        """Precisions of the free parameters."""
+        return self.precision[self.free]
+
+    @property
+    def only_final(self) -> bool:
+        """Whether nothing below the final layer moves."""
+        k = self.likelihood.predictor.size
+        return not (self.free[:k] & ~self.likelihood.predictor.final).any()
+
+    def expand(self, x: Array) -> Array:
+        """Full vector of parameters."""
+        params = self.origin.copy()
+        params[self.free] = x
+        return params
+
+    def from_origin(self, origin: Array, free: Mask | None = None) -> Objective:
+        """The same objective around other fixed values, or with other parameters free."""
+        return replace(self, origin=origin, free=self.free if free is None else free)
+
+    def at(
+        self, x: Array, level: Level, runs: Sequence[tuple[int, int]] | None = None
+    ) -> Evaluation:
+        """Evaluate at the free parameters ``x``.
+
+        Parameters
+        ----------
+        x
+            (free,) parameters.
+        level
+            Value, gradient, and expected or observed information.
+        runs
+            Runs of rows to use; sums over them are scaled up to all rows.
+        """
+        params = self.expand(x)
+        only_final = level not in (Level.VALUE, Level.SCORE) and self.only_final
+        sums = self.workers.sums(self.likelihood, params, self.rows, level, only_final, runs)
+        share = 1.0 if runs is None else sum(hi - lo for lo, hi in runs) / self.rows.n
+        self.counts[level.name.lower()] += share  # type: ignore[assignment]
+        value = -sums.value / share + 0.5 * float(self.precision @ (params * params))
+        if not np.isfinite(value) or sums.score is None:
+            return Evaluation(value if np.isfinite(value) else np.inf)
+        gradient = -sums.score[self.free] / share + self.penalty * x
+        if sums.information is None:
+            return Evaluation(value, gradient)
+        information = sums.information[np.ix_(self.free, self.free)] / share
+        information[np.diag_indices_from(information)] += self.penalty
+        return Evaluation(value, gradient, information)

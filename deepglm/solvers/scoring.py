@@ -1,0 +1,170 @@
+"""Damped Fisher scoring that turns into Newton's method with the observed information.
+
+Levenberg's damping on a unit-diagonal scale with Nielsen's rule for the damping constant, then
+Newton steps that follow negative curvature away from saddles. Everything is in log-likelihood
+units: the predicted gain of a step has a statistical meaning, and so has the tolerance.
+
+References
+----------
+Levenberg (1944); Marquardt (1963); Nielsen (1999), "Damping parameter in Marquardt's method".
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+
+from deepglm.families import Level
+from deepglm.solvers.objective import Evaluation, Objective
+from deepglm.solvers.status import Outcome
+
+Array = npt.NDArray[np.float64]
+Stop = Callable[[], bool]
+
+
+class Curvature(Enum):
+    """Which information steers the steps."""
+
+    FISHER = "expected information throughout (iteratively reweighted least squares)"
+    NEWTON = "observed information throughout"
+    BOTH = "expected information first, observed information near the optimum"
+
+
+SWITCH = 2.0
+"""Twice the predicted gain below which the observed information takes over: about one unit of
+log-likelihood from the mode, where it is positive and converges quadratically."""
+
+
+def never() -> bool:
+    """Do not stop early."""
+    return False
+
+
+def until(seconds: float | None) -> Stop:
+    """Stop once so many seconds have passed since the call."""
+    if seconds is None:
+        return never
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def scoring(
+    objective: Objective,
+    x: Array,
+    curvature: Curvature = Curvature.BOTH,
+    *,
+    tol: float = 1e-10,
+    maxiter: int = 300,
+    damping: float = 1e-2,
+    stop: Stop = never,
+    name: str = "scoring",
+) -> Outcome:
+    """Minimise an objective by damped scoring or Newton steps.
+
+    Parameters
+    ----------
+    objective
+        What is minimised.
+    x
+        (free,) where to start; the objective must be finite there.
+    curvature
+        Expected or observed information, or the one and then the other.
+    tol
+        Half the undamped decrement, in log-likelihood units, at which the solver is content.
+    maxiter
+        Steps tried at most.
+    damping
+        Initial damping constant on the unit-diagonal scale.
+    stop
+        Asked before every step; true ends the run.
+    name
+        Name of the method in the outcome.
+    """
+    newton = curvature is Curvature.NEWTON
+    level = Level.OBSERVED if newton else Level.FISHER
+    now = objective.at(x, level)
+    if now.gradient is None:
+        return Outcome(x, np.inf, 0, name, np.inf, False)
+    scale = _scale(_diagonal(objective, x, now, newton))
+    mu, nu, rejected = damping, 2.0, False
+    history = [now.value]
+    decrement, iteration, stale = np.inf, 0, 0
+    e, Q, gq = _spectrum(now, scale)
+    for iteration in range(1, maxiter + 1):
+        steps_e = np.where(e > 1e-6, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
+        convex = bool((e > 1e-12).all())
+        previous, decrement = decrement, 0.5 * float(np.sum(gq**2 / np.maximum(steps_e, 1e-12)))
+        if decrement <= tol and (convex or not newton):
+            return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
+        precise = decrement <= 1e-11 * (1.0 + abs(now.value))
+        if precise:
+            stale = stale + 1 if decrement >= 0.5 * previous else 0
+            if stale >= 2:
+                return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
+        if stop():
+            break
+        hq = -gq / (steps_e + (0.0 if precise and convex else mu))
+        step = (Q @ hq) / scale
+        gain = float(-(gq @ hq))
+        predicted = 0.5 * mu * float(hq @ hq) + 0.5 * gain
+        trial_x = x + step
+        if rejected:
+            trial = objective.at(trial_x, Level.VALUE)
+        else:
+            trial = objective.at(trial_x, level)
+        slack = 1e-10 * (1.0 + abs(now.value)) if precise else 0.0
+        if trial.value < now.value + slack:
+            if trial.gradient is None:
+                trial = objective.at(trial_x, level)
+            rho = (now.value - trial.value) / predicted if predicted > 0 else 1.0
+            x, now, rejected = trial_x, trial, False
+            history.append(now.value)
+            mu = max(1e-12, mu * max(1.0 / 3.0, 1.0 - (2.0 * min(rho, 1.0) - 1.0) ** 3))
+            nu = 2.0
+            if not newton:
+                scale = _scale(np.diag(_information(now)))
+            if curvature is Curvature.BOTH and not newton and gain < SWITCH:
+                newton, level = True, Level.OBSERVED
+                now = objective.at(x, level)
+            e, Q, gq = _spectrum(now, scale)
+        else:
+            mu *= nu
+            nu *= 2.0
+            rejected = True
+            if mu > 1e12:
+                break
+    finished = decrement <= tol
+    return Outcome(x, now.value, iteration, name, decrement, finished, tuple(history))
+
+
+def _information(now: Evaluation) -> Array:
+    assert now.information is not None
+    return now.information
+
+
+def _diagonal(objective: Objective, x: Array, now: Evaluation, newton: bool) -> Array:
+    """Diagonal for the scale: of the expected information, which is never negative."""
+    if not newton:
+        return np.diag(_information(now))
+    return np.diag(_information(objective.at(x, Level.FISHER)))
+
+
+def _scale(diagonal: Array) -> Array:
+    """Square roots of a diagonal, kept away from zero."""
+    top = float(diagonal.max(initial=0.0))
+    if not top > 0.0:
+        return np.ones_like(diagonal)
+    scale: Array = np.sqrt(np.maximum(diagonal, 1e-8 * top))
+    return scale
+
+
+def _spectrum(now: Evaluation, scale: Array) -> tuple[Array, Array, Array]:
+    """Eigenvalues and vectors of the scaled information, and the gradient in them."""
+    assert now.gradient is not None
+    A = _information(now) / scale / scale[:, None]
+    e, Q = np.linalg.eigh(A)
+    return e, Q, Q.T @ (now.gradient / scale)
