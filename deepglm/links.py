@@ -25,7 +25,7 @@ from deepglm.errors import NotAvailableError, SpecificationError
 
 __all__ = ["Link", "get", "names"]
 
-FloatArray = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[Any]
 Derivatives = tuple[FloatArray, ...]
 Tails = tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray]
 Parity = Literal["odd", "even", "reflection"]
@@ -33,7 +33,6 @@ Group = Literal["scale", "shift", "linear"]
 Role = Literal["activation", "link"]
 
 _ROOT_2PI = float(np.sqrt(2.0 * np.pi))
-_ROOT_2_OVER_PI = float(np.sqrt(2.0 / np.pi))
 _ROOT_HALF = float(np.sqrt(0.5))
 _LEAK = 0.01
 # Below it, log(1 - exp(-exp(eta))) and eta are the same double.
@@ -508,20 +507,29 @@ def _tails_logistic(eta: FloatArray) -> Tails:
 
 
 def _tails_probit(eta: FloatArray) -> Tails:
-    z = eta * _ROOT_HALF
-    # density over distribution function (the inverse Mills ratio) without a difference of logs
+    # One scaled complementary error function, of the smaller tail, gives all four.
+    log_density = -0.5 * eta * eta
+    density = np.exp(log_density)
+    scaled = special.erfcx(_ROOT_HALF * np.abs(eta))
+    scaled *= 0.5
+    smaller = scaled * density
+    log_smaller, log_larger = log_density + np.log(scaled), np.log1p(-smaller)
+    density /= _ROOT_2PI
+    ratio_smaller, ratio_larger = 1.0 / (_ROOT_2PI * scaled), density / (1.0 - smaller)
+    left = eta < 0.0
     return (
-        special.log_ndtr(eta),
-        special.log_ndtr(-eta),
-        _ROOT_2_OVER_PI / special.erfcx(-z),
-        _ROOT_2_OVER_PI / special.erfcx(z),
+        np.where(left, log_smaller, log_larger),
+        np.where(left, log_larger, log_smaller),
+        np.where(left, ratio_smaller, ratio_larger),
+        np.where(left, ratio_larger, ratio_smaller),
         -eta,
     )
 
 
 def _tails_cloglog(eta: FloatArray) -> Tails:
     t = np.exp(eta)
-    log_mean = np.where(eta < _CLOGLOG_IS_ETA, eta, np.log(-np.expm1(-t)))
+    log_mean = np.where(t > 1.0, np.log1p(-np.exp(-t)), np.log(-np.expm1(-t)))
+    log_mean = np.where(eta < _CLOGLOG_IS_ETA, eta, log_mean)
     ratio = t / np.expm1(t)
     # 0/0 on the left, where the ratio is one; inf/inf on the right, where it is zero
     ratio = np.where(np.isnan(ratio), (eta < 0.0).astype(eta.dtype), ratio)

@@ -186,7 +186,7 @@ def _kernel(link: Link, variance: Variance, law: Law) -> Kernel:
         if isinstance(variance, PowerVariance):
             named = {2.0: fused.gamma_log, 3.0: fused.inverse_gaussian_log}
             return named.get(variance.power, fused.PowerLog(variance.power))
-    return MeanKernel(link, variance, law.unit, link == variance.canonical)
+    return MeanKernel(link, variance, law, link == variance.canonical)
 
 
 def _saturated_proportion(y: FloatArray) -> FloatArray:

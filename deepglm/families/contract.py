@@ -18,7 +18,7 @@ from deepglm.links import Link
 
 __all__ = ["Family", "FloatArray", "Level", "RowTerms"]
 
-FloatArray = npt.NDArray[np.floating[Any]]
+FloatArray = npt.NDArray[np.float64]
 
 
 class Level(enum.Enum):
@@ -123,9 +123,19 @@ class Family(ABC):
     def constant(self, y: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the terms of the log-likelihood that involve no parameter, row by row."""
 
+    @property
     @abstractmethod
-    def start_eta(self, y: FloatArray, weight: FloatArray) -> FloatArray:
-        """Return linear predictors, (k_eta, m), from which scoring may start."""
+    def mean_range(self) -> tuple[float, float]:
+        """Open interval in which the means lie."""
+
+    @abstractmethod
+    def start_eta(
+        self, y: FloatArray, weight: FloatArray, overall: float | None = None
+    ) -> FloatArray:
+        """Return linear predictors, (k_eta, m), from which scoring may start.
+
+        `overall` is the weighted mean of all responses, where `y` is a block of them.
+        """
 
     @abstractmethod
     def start_aux(self, y: FloatArray, weight: FloatArray) -> FloatArray:

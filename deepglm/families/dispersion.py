@@ -130,17 +130,35 @@ class DispersionFamily(Family):
         precision = self.law.precision(weight, scale)
         return _known_scale(terms, precision, self.law.normaliser(y, weight, scale)).value
 
-    def start_eta(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    @property
+    def mean_range(self) -> tuple[float, float]:
+        """Open interval in which the means lie."""
+        return self.variance_function.means
+
+    def start_eta(
+        self, y: FloatArray, weight: FloatArray, overall: float | None = None
+    ) -> FloatArray:
         """Return one row of linear predictors from which scoring may start.
 
+        Parameters
+        ----------
+        y, weight : ndarray of shape (m,)
+            Responses and weights.
+        overall : float, optional
+            The weighted mean of all responses, where `y` is a block of them. By default that of
+            `y`.
+
+        Notes
+        -----
         The means are statsmodels': halfway between each response and the overall mean; for
         proportions the response after half a success and half a failure more, and the overall mean
         for the Gaussian. A row for which the link has no such mean starts at the overall mean.
         """
-        eta = self.link.link(self.variance_function.start(y, weight))
+        if overall is None:
+            overall = float(np.average(y, weights=weight))
+        eta = self.link.link(self.variance_function.start(y, weight, overall))
         unusable = ~np.isfinite(eta)
         if unusable.any():
-            overall = np.average(y, weights=weight)
             eta = np.where(unusable, self.link.link(overall), eta)
             if not np.isfinite(eta).all():
                 raise DataError(

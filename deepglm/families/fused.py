@@ -34,7 +34,7 @@ def gaussian_identity(y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms
     value *= -0.5
     if level is Level.VALUE:
         return UnitTerms(value)
-    return UnitTerms(value, residual, 1.0)
+    return UnitTerms(value, residual, None if level is Level.SCORE else 1.0)
 
 
 def binomial_logit(y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms:
@@ -69,7 +69,7 @@ def poisson_log(y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms:
     value -= mean
     if level is Level.VALUE:
         return UnitTerms(value)
-    return UnitTerms(value, y - mean, mean)
+    return UnitTerms(value, y - mean, None if level is Level.SCORE else mean)
 
 
 def gamma_log(y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms:
@@ -84,6 +84,8 @@ def gamma_log(y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms:
     value -= score
     if level is Level.VALUE:
         return UnitTerms(value)
+    if level is Level.SCORE:
+        return UnitTerms(value, score)
     return UnitTerms(value, score, ratio if level is Level.OBSERVED else 1.0)
 
 

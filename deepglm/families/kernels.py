@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepglm.families.contract import FloatArray, Level
+from deepglm.families.laws import Law
 from deepglm.families.variance import Variance
 from deepglm.links import Link
 
@@ -59,7 +60,7 @@ class MeanKernel:
 
     link: Link
     variance: Variance
-    unit: Callable[[FloatArray, FloatArray], FloatArray]
+    law: Law
     canonical: bool
 
     def __call__(self, y: FloatArray, eta: FloatArray, level: Level) -> UnitTerms:
@@ -74,7 +75,7 @@ class MeanKernel:
                     np.where(outside, 0.5 if k == 0 else 0.0, part) for k, part in enumerate(parts)
                 )
                 spread = np.where(outside, 1.0, spread)
-            value = self.unit(y, parts[0])
+            value = self.law.unit(y, parts[0])
             if level is Level.VALUE:
                 return UnitTerms(value, outside=outside)
             residual = (y - parts[0]) / spread

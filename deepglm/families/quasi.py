@@ -67,6 +67,9 @@ class Quasi(StatsmodelsFamily):  # type: ignore[misc,unused-ignore]
     3.0
     """
 
+    # statsmodels warns of any link that is not on this list; here the user has chosen it.
+    safe_links = (sm_links.Link,)
+
     def __init__(self, link: Any = "identity", variance: Any = "constant") -> None:
         self.inverse_link = get(link, role="link")
         statsmodels_link = (
@@ -78,7 +81,7 @@ class Quasi(StatsmodelsFamily):  # type: ignore[misc,unused-ignore]
 
     def starting_mu(self, y: FloatArray) -> FloatArray:
         """Return means from which scoring may start."""
-        return np.asarray(self.variance.start(y, np.ones_like(y)))
+        return np.asarray(self.variance.start(y, np.ones_like(y), float(np.mean(y))))
 
     def loglike_obs(
         self, endog: FloatArray, mu: FloatArray, var_weights: Any = 1.0, scale: float = 1.0

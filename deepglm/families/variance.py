@@ -82,16 +82,8 @@ class Variance(Protocol):
     def deviance(self, y: FloatArray, mu: FloatArray) -> FloatArray:
         """Return the unit deviance."""
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
-        """Return means, inside `means`, from which scoring may start."""
-
-
-def _overall(y: FloatArray, weight: FloatArray) -> FloatArray:
-    return np.full(y.shape, np.average(y, weights=weight))
-
-
-def _halfway(y: FloatArray, weight: FloatArray) -> FloatArray:
-    return 0.5 * (y + _overall(y, weight))
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
+        """Return means from which scoring may start, given the overall mean."""
 
 
 def _half_a_success(y: FloatArray, weight: FloatArray) -> FloatArray:
@@ -123,9 +115,9 @@ class ConstantVariance:
         """Return the squared residual."""
         return np.square(y - mu)
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return the weighted mean."""
-        return _overall(y, weight)
+        return np.full(y.shape, overall)
 
 
 @dataclass(frozen=True)
@@ -176,19 +168,21 @@ class PowerVariance:
         """Return the unit deviance; rounding below zero is set to zero."""
         p = self.power
         if p == 1.0:
-            return np.maximum(2.0 * special.kl_div(y, mu), 0.0)
+            return np.asarray(np.maximum(2.0 * special.kl_div(y, mu), 0.0))
         if p == 2.0:
             relative = (y - mu) / mu
-            return np.maximum(2.0 * (relative - np.log1p(relative)), 0.0)
+            # log1p where y and mu are close, log where their ratio would round away
+            log_ratio = np.where(relative < -0.5, np.log(y / mu), np.log1p(relative))
+            return np.maximum(2.0 * (relative - log_ratio), 0.0)
         if p == 3.0:
             return np.square((y - mu) / mu) / y
         own = np.maximum(y, 0.0) ** (2.0 - p) / ((1.0 - p) * (2.0 - p))
         d = 2.0 * (own - y * mu ** (1.0 - p) / (1.0 - p) + mu ** (2.0 - p) / (2.0 - p))
         return np.maximum(d, 0.0)
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return values halfway to the weighted mean."""
-        return _halfway(y, weight) if self.power > 0.0 else _overall(y, weight)
+        return 0.5 * (y + overall) if self.power > 0.0 else np.full(y.shape, overall)
 
 
 @dataclass(frozen=True)
@@ -215,9 +209,9 @@ class BinomialVariance:
     def deviance(self, y: FloatArray, mu: FloatArray) -> FloatArray:
         """Return twice the divergence of `mu` from `y`; a mean may be 0 or 1."""
         d = 2.0 * (special.rel_entr(y, mu) + special.rel_entr(1.0 - y, 1.0 - mu))
-        return np.maximum(d, 0.0)
+        return np.asarray(np.maximum(d, 0.0))
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return proportions after half a success and half a failure more."""
         return _half_a_success(y, weight)
 
@@ -259,11 +253,11 @@ class NegativeBinomialVariance:
         """Return the unit deviance."""
         distance = np.log1p(self.alpha * (y - mu) / (1.0 + self.alpha * mu))
         d = 2.0 * (special.rel_entr(y, mu) - (y + 1.0 / self.alpha) * distance)
-        return np.maximum(d, 0.0)
+        return np.asarray(np.maximum(d, 0.0))
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return values halfway to the weighted mean."""
-        return _halfway(y, weight)
+        return 0.5 * (y + overall)
 
 
 @dataclass(frozen=True)
@@ -274,7 +268,7 @@ class WedderburnVariance:
     -----
     The deviance of an observed 0 or 1 is infinite. As in R's ``gnm``, the term of the deviance in
     `y` alone uses ``y + 0.0005`` and ``1 - y + 0.0005``, which touches neither estimates nor
-    standard errors. A single deviance can then be slightly negative.
+    Pearson statistics. The deviance of a single row can then be negative.
     """
 
     name: str = "mu^2(1-mu)^2"
@@ -297,7 +291,7 @@ class WedderburnVariance:
         odds = np.log((y + self.shift) / (rest + self.shift)) - special.logit(mu)
         return np.asarray(2.0 * (y / mu + rest / (1.0 - mu) - 2.0 + (2.0 * y - 1.0) * odds))
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return proportions after half a success and half a failure more."""
         return _half_a_success(y, weight)
 
@@ -348,9 +342,9 @@ class GivenVariance:
             total += node_weight * node**3 / self(y + distance * node**2)
         return np.asarray(4.0 * distance * distance * total)
 
-    def start(self, y: FloatArray, weight: FloatArray) -> FloatArray:
+    def start(self, y: FloatArray, weight: FloatArray, overall: float) -> FloatArray:
         """Return the weighted mean."""
-        return _overall(y, weight)
+        return np.full(y.shape, overall)
 
 
 _NAMED: dict[str, Variance] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -66,14 +67,14 @@ class Columns:
         values = self[name]
         if is_numeric(values):
             return values
-        try:
-            as_float = np.asarray(values, dtype=np.float64)
-        except (TypeError, ValueError):
-            row, value = _first_word(values)
+        row = first_word(values)
+        if row is not None:
             raise DataError(
-                f"Column '{name}' held numbers when the formula was learned, and holds {value!r} "
-                f"in row {self.label(row)!r} now. Make it a number, or NaN if it is missing."
-            ) from None
+                f"Column '{name}' held numbers when the formula was learned, and holds "
+                f"{list(values)[row]!r} in row {self.label(row)!r} now. Make it a number, or NaN "
+                "if it is missing."
+            )
+        as_float = np.asarray(values, dtype=np.float64)
         if isinstance(values, pd.Series):
             return pd.Series(as_float, index=values.index, name=name)
         return as_float
@@ -196,6 +197,7 @@ def _without_extension(values: Any) -> Any:
     if pd.api.types.is_bool_dtype(values.dtype):
         kept = values.astype(object).where(~missing, None) if missing.any() else values.astype(bool)
     elif pd.api.types.is_numeric_dtype(values.dtype):
+        _check_exact(values, missing)
         exact = getattr(values.dtype, "numpy_dtype", np.dtype(np.float64))
         if missing.any() or exact.kind == "O":
             kept = values.to_numpy(dtype=np.float64, na_value=np.nan)
@@ -204,6 +206,18 @@ def _without_extension(values: Any) -> Any:
     else:
         kept = values.astype(object).where(~missing, None)
     return pd.Series(kept, index=values.index, name=values.name)
+
+
+def _check_exact(values: Any, missing: Any) -> None:
+    # Beyond 2**53 neighbours become equal as floats, and so would their levels.
+    if missing.any() and pd.api.types.is_integer_dtype(values.dtype):
+        far = values[~missing].abs() > 2**53
+        if far.any():
+            raise DataError(
+                f"Column '{values.name}' has whole numbers beyond 2**53, {far.index[far][0]!r} the "
+                "first row with one, beside missing values; they cannot be told apart as floating "
+                "point numbers. Convert them to texts if they are labels, or drop the missing rows."
+            )
 
 
 def is_numeric(values: Any) -> bool:
@@ -216,14 +230,12 @@ def is_numeric(values: Any) -> bool:
     return isinstance(dtype, np.dtype) and bool(np.issubdtype(dtype, np.number))
 
 
-def _first_word(values: Any) -> tuple[int, Any]:
+def first_word(values: Any) -> int | None:
+    """Find the first value that is neither a number nor missing; a text of digits is a text."""
     for row, value in enumerate(values):
-        try:
-            float(value)
-        except (TypeError, ValueError):
-            if value is not None:
-                return row, value
-    return 0, next(iter(values))
+        if not (isinstance(value, numbers.Real | np.bool_) or pd.isna(value) is True):
+            return row
+    return None
 
 
 def listed(names: Iterable[Any]) -> str:

@@ -17,7 +17,7 @@ from deepglm.formula.grammar import cannot_read
 
 Array = npt.NDArray[np.float64]
 
-_NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
+_NUMBER = re.compile(r"(?<![\w.])[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?(?![\w.])")
 
 
 def constraint(spec: Any, names: Sequence[str]) -> tuple[Array, Array]:

@@ -12,8 +12,9 @@ import patsy
 
 from deepglm.formula.columns import Columns
 from deepglm.formula.environment import Environment
-from deepglm.formula.factors import Codes, Factor, Labels, Numbers, code_levels, learn_factor
+from deepglm.formula.factors import Codes, Factor, code_levels, learn_factor
 from deepglm.formula.grammar import cannot_read, describe
+from deepglm.formula.values import Labels, Numbers
 
 Array = npt.NDArray[np.float64]
 
@@ -158,6 +159,14 @@ def learn(rhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Design, Array]:
         If a name is neither a column nor in ``env``.
     DataError
         Without rows, with two columns of one name, or with nothing to learn from.
+
+    Notes
+    -----
+    A column is NaN in every row in which a variable that it is made from is missing, also where
+    Python would hide that, as in ``I(x > 0)``; unless the factor says itself what a missing value
+    is to be, as ``x.fillna(0)`` and ``np.isnan(x)`` do. Stateful transforms learn from complete
+    rows. Anything else that looks across rows, such as ``x - x.mean()``, is computed anew from new
+    rows: write ``center(x)`` instead.
     """
     columns = Columns(data)
     design, values = learn_terms(rhs, describe(f"~ {rhs}").rhs_termlist, columns, env)
@@ -227,7 +236,7 @@ def _design(text: str, info: Any, factors: dict[str, Factor], env: Mapping[str, 
     terms = tuple(info.term_names)
     products = tuple(tuple(map(_product, parts)) for parts in info.term_codings.values())
     inputs = tuple(dict.fromkeys(name for f in factors.values() for name in f.inputs))
-    outside = sorted({name for f in factors.values() for name in f.outside})
+    outside = sorted({name for f in factors.values() for name in f.reading.outside})
     return Design(
         text=text,
         names=tuple(info.column_names),

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from deepglm.errors import DataError, FormulaError
 from deepglm.formula.columns import Columns, listed
 from deepglm.formula.design import Design, learn_terms
-from deepglm.formula.factors import Numbers
 from deepglm.formula.grammar import describe
+from deepglm.formula.values import Numbers
 
 Array = npt.NDArray[np.float64]
 

@@ -27,13 +27,19 @@ class Transform:
     ----------
     name
         As it is called in the formula.
-    learned
-        Object with patsy's protocol: ``memorize_chunk``, ``memorize_finish``, ``transform``.
+    make
+        Gives an object with patsy's protocol: ``memorize_chunk``, ``memorize_finish`` and
+        ``transform``.
     """
 
-    def __init__(self, name: str, learned: Any) -> None:
+    def __init__(self, name: str, make: Callable[[], Any]) -> None:
         self.name = name
-        self.learned = learned
+        self._make = make
+        self.learned = make()
+
+    def forget(self) -> None:
+        """Start again, as if no row had been seen."""
+        self.learned = self._make()
 
     def learn(self, *args: Any, **kwargs: Any) -> None:
         """Learn from the rows in which every argument is finite."""
@@ -69,7 +75,7 @@ class Transform:
 
 
 def _arrive(name: str, packed: Portable) -> Transform:
-    return Transform(name, unpack(packed))
+    return Transform(name, lambda: unpack(packed))
 
 
 def spread(values: Any, rows: Mask) -> Any:

@@ -87,7 +87,7 @@ def test_the_same_columns_on_some_of_the_rows(rows, rhs):
 
 
 def test_names_are_those_of_a_statsmodels_fit(rows):
-    rhs = "np.log(z) + C(g, Treatment('b')) * x + bs(k, df=4)"
+    rhs = "np.log(z) + C(g, Treatment('b')) * x + bs(Q('odd name'), df=4)"
     fit = smf.glm(f"y ~ {rhs}", rows).fit()
     design, X = learn(rhs, rows, ENV)
     assert list(design.names) == list(fit.params.index)
@@ -131,9 +131,7 @@ def test_inputs_are_columns_of_the_data_and_not_names_of_the_environment(rows):
     env = {"np": np, "edge": 0.25, "x": "hidden by the column"}
     rhs = "np.log(z) + C(g, Treatment('b')) + I(x > edge):k + Q('odd name') + x"
     design, _ = learn(rhs, rows, env)
-    assert design.inputs == ("g", "x", "k", "z", "odd name") or set(design.inputs) == {
-        "g", "x", "k", "z", "odd name",
-    }  # fmt: skip
+    assert design.inputs == ("z", "g", "x", "k", "odd name")
     columns = {name: [design.names[j] for j in made] for name, made in design.input_columns.items()}
     assert columns == {
         "z": ["np.log(z)"],

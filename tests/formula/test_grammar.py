@@ -128,7 +128,7 @@ def test_activation_is_a_name_names_or_an_object_of_the_caller():
         ("y ~ deep(x", r"never closed"),
         ("y ~ Q('x", r"quote that opens at character 7 is never closed"),
         ("y ~ x z", r"neither terms of a formula nor Python"),
-        ("y ~ a + (lambda v: v)(x)", r"lambda or a comprehension"),
+        ("y ~ a + I((lambda v: v)(x))", r"lambda or a comprehension"),
         ("y ~ I([v for v in x])", r"lambda or a comprehension"),
         ("y ~ a # b", r"comments are not allowed"),
         (3, r"of type int"),

@@ -1,0 +1,91 @@
+"""What all parts of a result share: the record it reads from, and that nobody writes to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from statsmodels.base.model import LikelihoodModelResults
+
+from deepglm.errors import NotAvailableError
+from deepglm.inference import CovarianceRequest
+from deepglm.inference.fitted import Array
+from deepglm.results.estimate import Estimate
+from deepglm.results.numbers import Numbers
+
+LATER_INTERVALS = (
+    "standard errors, intervals and tests of a model with hidden layers need the calibrated methods "
+    "of a later version: plain delta-method intervals cover less than they say"
+)
+
+
+class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
+    """A result that reads from a record: no public attribute can be set or deleted."""
+
+    # None of these may come from statsmodels' constructor, which writes to the instance.
+    def __init__(self, model: Any, estimate: Estimate, request: CovarianceRequest, use_t: bool):
+        self._model = model
+        self._estimate = estimate
+        self._request = request
+        self._use_t = use_t
+        self._numbers = Numbers(model, estimate)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("_"):
+            raise AttributeError(
+                f"{name!r} cannot be set: a result is what a fit found. Fit again, or keep your own "
+                "value under your own name."
+            )
+        object.__setattr__(self, name, value)
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{name!r} cannot be deleted: a result is what a fit found.")
+
+    @property
+    def model(self) -> Any:
+        """The model that was fitted; it was not changed by the fit."""
+        return self._model
+
+    @property
+    def family(self) -> Any:
+        """The family of the response."""
+        return self._model.family
+
+    @property
+    def certificate(self) -> Any:
+        """What is known about the point that the fit returned."""
+        return self._estimate.certificate
+
+    @property
+    def _deep(self) -> bool:
+        return bool(self._model.predictor.networks)
+
+    def _refuse_deep(self, what: str, instead: str = "") -> None:
+        if self._deep:
+            raise NotAvailableError(f"{what}: {LATER_INTERVALS}.{' ' + instead if instead else ''}")
+
+    def _labelled(self, values: Array, name: str | None = None) -> pd.Series:
+        """(size,) values with the names of the coefficients."""
+        return pd.Series(np.asarray(values), index=self._model.exog_names, name=name)
+
+    def _row_wise(self, values: Array, name: str | None = None) -> pd.Series:
+        """(n,) values with the labels of the rows kept."""
+        return pd.Series(np.asarray(values), index=self._model._data.index, name=name)
+
+
+def on_kept_rows(options: Mapping[str, Any] | None, index: pd.Index) -> dict[str, Any]:
+    """Align labelled clusters and times with the rows that were kept.
+
+    A Series (or frame) that has more rows than the fit is looked up by its index, so that rows
+    dropped for a missing value need not be dropped by hand.
+    """
+    aligned = dict(options or {})
+    for key in ("groups", "time"):
+        given = aligned.get(key)
+        if isinstance(given, pd.Series | pd.DataFrame):
+            if len(given) != len(index) and given.index.is_unique and index.isin(given.index).all():
+                given = given.loc[index]
+            aligned[key] = given.to_numpy()
+    return aligned

@@ -1,0 +1,371 @@
+"""Fitted values, residuals, predictions and influence: members with a value per row."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.inference import prediction, residuals
+from deepglm.inference.fitted import Array
+from deepglm.results import equivalent, margins
+from deepglm.results import predictions as classes
+from deepglm.results.frozen import LATER_INTERVALS
+from deepglm.results.goodness import Goodness
+
+
+class RowWise(Goodness):
+    """Members of a result that are about rows, old ones and new ones."""
+
+    # -- the rows of the model --------------------------------------------------------------
+
+    @property
+    def mu(self) -> pd.Series:
+        """Means of the rows kept."""
+        return self._row_wise(self._numbers.fitted.mu)
+
+    @property
+    def fittedvalues(self) -> pd.Series:
+        """Means of the rows kept; proportions for binomial counts."""
+        return self.mu
+
+    @property
+    def linpred(self) -> pd.Series:
+        """Linear predictors of the rows kept, offset included."""
+        return self._row_wise(self._numbers.fitted.eta)
+
+    @property
+    def resid_response(self) -> pd.Series:
+        """Response minus mean; for binomial counts successes minus their expected number."""
+        return self._row_wise(residuals.response(self._numbers.fitted, self._model.n_trials))
+
+    @property
+    def resid_pearson(self) -> pd.Series:
+        """Response minus mean over its standard deviation at dispersion 1, weights included."""
+        return self._row_wise(residuals.pearson(self._numbers.fitted))
+
+    @property
+    def resid_working(self) -> pd.Series:
+        """``(y - mu) / mu'(eta)``.
+
+        For binomial counts y and mu are proportions, as in R; statsmodels multiplies by the square
+        of the trials.
+        """
+        return self._row_wise(residuals.working(self._numbers.fitted))
+
+    @property
+    def resid_deviance(self) -> pd.Series:
+        """Signed root of each row's share of the deviance."""
+        return self._row_wise(residuals.deviance(self._numbers.fitted))
+
+    @property
+    def resid_anscombe(self) -> pd.Series:
+        """Anscombe's residuals, scaled."""
+        return self.resid_anscombe_scaled
+
+    @property
+    def resid_anscombe_scaled(self) -> pd.Series:
+        """Anscombe's residuals, over the root of the dispersion."""
+        return self._anscombe(self.scale)
+
+    @property
+    def resid_anscombe_unscaled(self) -> pd.Series:
+        """Anscombe's residuals at dispersion 1."""
+        return self._anscombe(1.0)
+
+    def _anscombe(self, scale: float) -> pd.Series:
+        trials = self._model.n_trials
+        return self._row_wise(residuals.anscombe(self._numbers.fitted, trials, scale))
+
+    # -- new rows ---------------------------------------------------------------------------
+
+    def _new_rows(
+        self, exog: Any, transform: bool, exposure: Any, offset: Any
+    ) -> tuple[list[Array], Array, Any]:
+        """Standardised designs and offset of rows, and their labels."""
+        data = self._model._data
+        if exog is None:
+            rows = data.rows
+            given = exposure is not None or offset is not None
+            added = data.offset_on(None, rows.n, offset, exposure) if given else rows.offset
+            return list(rows.designs), added, data.index
+        if isinstance(exog, pd.Series):
+            exog = exog.to_frame() if exog.name in self._inputs() else exog.to_frame().T.infer_objects()
+        labels = getattr(exog, "index", None)
+        designs = data.designs(exog) if transform else self._columns_given(exog)
+        m = designs[0].shape[1]
+        added = data.offset_on(exog, m, offset, exposure)
+        index = labels if isinstance(labels, pd.Index) else pd.RangeIndex(m)
+        return designs, added, index
+
+    def _inputs(self) -> set[str]:
+        return {
+            name
+            for source in self._model._data.sources
+            for name in (getattr(source, "inputs", None) or source.names)
+        }
+
+    def _columns_given(self, exog: Any) -> list[Array]:
+        """Designs from columns that have been built already (``transform=False``)."""
+        if self._deep:
+            raise NotAvailableError(
+                "transform=False: a model with hidden layers has a design per deep() term, so one "
+                "matrix of columns does not say which is which. Pass the variables of the formula."
+            )
+        X = np.atleast_2d(np.asarray(exog, dtype=float))
+        standard = self._model._data.standards[0]
+        if X.shape[1] != len(standard.centre):
+            raise SpecificationError(
+                f"exog has {X.shape[1]} columns; with transform=False the {len(standard.centre)} columns "
+                f"of the design are needed: {', '.join(self._model.exog_names)}."
+            )
+        return [standard.apply(X.T.copy())]
+
+    def predict(
+        self,
+        exog: Any = None,
+        transform: bool = True,
+        exposure: Any = None,
+        offset: Any = None,
+        which: str = "mean",
+    ) -> pd.Series:
+        """Predict rows.
+
+        Parameters
+        ----------
+        exog
+            New rows: the variables of the formula, or the columns of ``from_arrays``; by default
+            the rows kept. A row with a missing input gives NaN in its place.
+        transform
+            False takes `exog` as the columns of the design (models without hidden layers).
+        exposure, offset
+            A column name, an array or a number; by default the columns named at construction.
+        which
+            "mean", "linear" (offset included) or "var_unscaled".
+
+        Returns
+        -------
+        Series
+            With the index of the new data, or of the rows kept.
+        """
+        designs, added, index = self._new_rows(exog, transform, exposure, offset)
+        eta = prediction.linear(self._model.predictor, self._estimate.theta, designs, added)
+        values = prediction.statistic(self._numbers.fitted.family, eta, which)
+        return pd.Series(values, index=index)
+
+    def get_prediction(
+        self,
+        exog: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+        transform: bool = True,
+        which: str | None = None,
+        average: bool = False,
+        agg_weights: Any = None,
+        row_labels: Any = None,
+    ) -> Any:
+        """Predict rows with standard errors and confidence intervals of the mean.
+
+        Parameters
+        ----------
+        exog, exposure, offset, transform
+            As in :meth:`predict`.
+        which
+            None gives statsmodels' ``PredictionResultsMean`` with the columns ``mean``,
+            ``mean_se``, ``mean_ci_lower``, ``mean_ci_upper``; "mean", "linear" or "var_unscaled"
+            gives its generic class.
+        average
+            Average the statistic over the rows (with `which`).
+        agg_weights
+            Weights of that average; they are not normalised.
+        row_labels
+            Labels in place of the index.
+
+        Notes
+        -----
+        Intervals of the mean are those of the linear predictor, taken through the inverse link and
+        put in order; statsmodels leaves them in reverse for a decreasing inverse link.
+        """
+        if self._deep:
+            raise NotAvailableError(
+                f"get_prediction: {LATER_INTERVALS}. predict() gives the mean, and "
+                "get_distribution() the distribution around it."
+            )
+        designs, added, index = self._new_rows(exog, transform, exposure, offset)
+        at = classes.at_rows(self, designs, added, index if row_labels is None else row_labels)
+        if which is None:
+            return classes.mean_results(at)
+        return classes.statistic_results(at, which, average, agg_weights)
+
+    def get_distribution(
+        self,
+        exog: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+        var_weights: Any = None,
+        n_trials: Any = None,
+    ) -> Any:
+        """Distribution of the response of rows, as a frozen scipy distribution.
+
+        Parameters
+        ----------
+        exog, exposure, offset
+            As in :meth:`predict`.
+        var_weights, n_trials
+            By default those of the rows kept, and one for new rows.
+
+        Notes
+        -----
+        The uncertainty of the estimates is not part of it. Offset, exposure and weights count;
+        statsmodels takes the exposure for another argument here, and ignores weights of the rows.
+        """
+        data = self._model._data
+        kept = exog is None
+        weights = data.rows.weight / data.trials if kept and var_weights is None else var_weights
+        trials = data.trials if kept and n_trials is None else n_trials
+        mu = self.predict(exog, exposure=exposure, offset=offset).to_numpy()
+        scale = 1.0 if self._numbers.fitted.family.scale is not None else self.scale
+        if scale != self.scale:
+            warnings.warn(
+                f"the dispersion {self.scale:.4g} is left out: no {self._numbers.fitted.family.name} "
+                "distribution has a dispersion other than 1.",
+                UserWarning,
+                stacklevel=2,
+            )
+        make = getattr(self.family, "get_distribution", None)
+        if make is None:
+            raise NotAvailableError(
+                f"get_distribution: a quasi family ({self._numbers.fitted.family.name}) has a mean and "
+                "a variance but no distribution. Use predict(which='mean') and 'var_unscaled'."
+            )
+        options: dict[str, Any] = {"var_weights": 1.0 if weights is None else np.asarray(weights)}
+        if trials is not None and np.any(np.asarray(trials) != 1):
+            options["n_trials"] = np.asarray(trials)
+        return make(mu, scale, **options)
+
+    # -- effects, leverage, influence -------------------------------------------------------
+
+    def get_margeff(
+        self,
+        at: str = "overall",
+        method: str = "dydx",
+        atexog: Any = None,
+        dummy: bool = False,
+        count: bool = False,
+    ) -> Any:
+        """Marginal effects of the columns of a model without hidden layers.
+
+        Parameters
+        ----------
+        at
+            "overall" (average over the rows), "mean", "median", "zero" or "all".
+        method
+            "dydx", "eyex", "dyex" or "eydx".
+        atexog
+            Values to put in place of columns first: ``{column number: value}`` or a matrix.
+        dummy, count
+            Take columns of 0 and 1, or of counts, as differences in place of derivatives.
+
+        Returns
+        -------
+        DiscreteMargins
+            statsmodels' class.
+
+        Notes
+        -----
+        Offset and exposure are part of every row's mean, and averages count frequency weights;
+        statsmodels ignores them or refuses. As there, a column moves alone: ``x`` without ``x**2``.
+        """
+        self._refuse_deep("get_margeff", "predict() at changed inputs gives the effects themselves.")
+        return margins.Margins(self, (at, method, atexog, dummy, count))
+
+    def get_hat_matrix_diag(self, observed: bool | None = None) -> pd.Series:
+        """Leverages: the diagonal of the hat matrix, of the tangent plane for hidden layers.
+
+        Parameters
+        ----------
+        observed
+            Whether to use the observed information in place of the expected one. By default as
+            statsmodels without hidden layers (observed), and expected with them.
+
+        Notes
+        -----
+        With expected information the leverages add up to ``edf``. R uses that for every link;
+        statsmodels' default differs from R for links that are not canonical.
+        """
+        use = (not self._deep) if observed is None else bool(observed)
+        return self._row_wise(self._numbers.leverage(use))
+
+    def get_influence(self, observed: bool = True) -> Any:
+        """Influence of rows, statsmodels' ``GLMInfluence``, for a model without hidden layers."""
+        if self._deep:
+            raise NotAvailableError(
+                "get_influence: one-step deletion is not reliable for hidden units, whose optimum may "
+                "move to another mode. get_hat_matrix_diag() gives the leverages; refit without a "
+                "row to see its influence."
+            )
+        return self._equivalent("get_influence").get_influence(observed=observed)
+
+    def score_test(self, exog_extra: Any = None, **options: Any) -> Any:
+        """Score test of added columns or of constraints, for a model without hidden layers.
+
+        Parameters
+        ----------
+        exog_extra
+            Columns that are not in the model.
+        options
+            As in statsmodels: ``params_constrained``, ``hypothesis``, ``cov_type``, ``cov_kwds``,
+            ``k_constraints``, ``observed``.
+        """
+        if self._deep:
+            raise NotAvailableError(
+                "score_test: score tests of a model with hidden layers come with the tests of inputs "
+                "in a later version."
+            )
+        return self._equivalent("score_test").score_test(exog_extra=exog_extra, **options)
+
+    def plot_added_variable(
+        self,
+        focus_exog: Any,
+        resid_type: str | None = None,
+        use_glm_weights: bool = True,
+        fit_kwargs: Any = None,
+        ax: Any = None,
+    ) -> Any:
+        """Added variable plot of a column, drawn by statsmodels."""
+        result = self._for_plot("plot_added_variable")
+        options = {"resid_type": resid_type, "use_glm_weights": use_glm_weights}
+        return result.plot_added_variable(focus_exog, fit_kwargs=fit_kwargs, ax=ax, **options)
+
+    def plot_partial_residuals(self, focus_exog: Any, ax: Any = None) -> Any:
+        """Partial residual plot of a column, drawn by statsmodels."""
+        return self._for_plot("plot_partial_residuals").plot_partial_residuals(focus_exog, ax=ax)
+
+    def plot_ceres_residuals(
+        self, focus_exog: Any, frac: float = 0.66, cond_means: Any = None, ax: Any = None
+    ) -> Any:
+        """CERES residual plot of a column, drawn by statsmodels."""
+        result = self._for_plot("plot_ceres_residuals")
+        return result.plot_ceres_residuals(focus_exog, frac=frac, cond_means=cond_means, ax=ax)
+
+    def _for_plot(self, what: str) -> Any:
+        if self._deep:
+            raise NotAvailableError(
+                f"{what}: the plot holds the other columns linear, which hidden layers are not. "
+                "Plots of effects of a deep model come in a later version."
+            )
+        equivalent.require_matplotlib(what)
+        return self._equivalent(what)
+
+    def _equivalent(self, what: str) -> Any:
+        if self._numbers.withheld:
+            raise NotAvailableError(f"{what}: {self._numbers.withheld}.")
+        if self._estimate.precision.any():
+            raise NotAvailableError(
+                f"{what}: this fit is penalised, and statsmodels' formulas are for maximum "
+                "likelihood. Fit with penalty=None."
+            )
+        return equivalent.glm_results(self)
