@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -33,7 +34,7 @@ from deepglm.predictor import (
     standard_matrix,
     user_matrix,
 )
-from deepglm.results import DeepGLMResults, Estimate
+from deepglm.results import DeepGLMResults, Estimate, check_covariance
 from deepglm.solvers import (
     Certificate,
     Objective,
@@ -126,7 +127,7 @@ class DeepGLM:
         standardize: bool = True,
         missing: str = "drop",
     ) -> None:
-        env = fm.capture(formula, data, depth=1)
+        env = fm.capture(formula, data, depth=_user_depth())
         parsed = fm.parse(formula, env)
         if parsed.deep and hidden is not _DEFAULT_HIDDEN:
             raise FormulaError(
@@ -477,6 +478,7 @@ class DeepGLM:
         DeepGLMResults
         """
         report = _reporter(progress)
+        check_covariance(self, cov_type, cov_kwds)
         fixed, kind = _scale_request(self._adapted, scale)
         with workers(n_jobs, self.nobs) as crew:
             if self.predictor.networks:
@@ -561,10 +563,10 @@ class DeepGLM:
             n_starts = 0 if given else default_starts(name, rows.n, p)
         if n_starts < 1 and not given:
             raise SpecificationError(f"starts={n_starts}: at least one start is needed.")
-        seeds = np.random.SeedSequence(seed).spawn(n_starts + 1)
-        solve = solver(name, seeds[-1], 1e-10 if tol is None else tol, maxiter or 300, stop)
+        seed_starts, seed_solver = np.random.SeedSequence(seed).spawn(2)
+        solve = solver(name, seed_solver, 1e-10 if tol is None else tol, maxiter or 300, stop)
         makes = Starts(objective, self._aliased, self._response_scale)
-        runs = from_starts(makes, seeds[:-1], given, solve, stop=stop, report=report)
+        runs = from_starts(makes, seed_starts, n_starts, given, solve, stop=stop, report=report)
         if not runs:
             raise DataError(
                 "no start has a finite likelihood: the family's range or a unit's domain leaves no "
@@ -747,6 +749,20 @@ class DeepGLM:
 # -- functions on arrays ------------------------------------------------------------------------
 
 
+def _user_depth() -> int:
+    """Frames between the constructor and the user's code, whose names a formula may use.
+
+    ``from_formula`` and subclasses call the constructor from inside this package or their own
+    ``__init__``; the user is the first frame that is neither.
+    """
+    depth, frame = 1, sys._getframe(2)
+    while frame.f_back is not None and (
+        frame.f_globals.get("__name__") == __name__ or frame.f_code.co_name == "__init__"
+    ):
+        depth, frame = depth + 1, frame.f_back
+    return depth
+
+
 def _units(hidden: Any) -> tuple[int, ...]:
     values = tuple(hidden) if isinstance(hidden, Sequence | np.ndarray) else (hidden,)
     for q in values:
@@ -801,7 +817,7 @@ def _scale_request(family: families.Family, scale: float | str | None) -> tuple[
 
 def _constant_response(family: families.Family, value: float) -> str:
     """Why one value in every row leaves nothing to estimate; empty when it does not."""
-    low, high = family.variance_function.means
+    low, high = family.mean_range
     if value <= low or value >= high:
         return "the likelihood rises without end as the fitted mean approaches it"
     if family.aux_names:

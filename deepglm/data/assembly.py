@@ -165,8 +165,9 @@ def from_arrays(
     names = exog_names
     if names is None and isinstance(exog, pd.DataFrame):
         names = [str(name) for name in exog.columns]
-    X = _matrix(exog)
-    y = _matrix(endog)
+    # columns are standardised in place, and these are the caller's arrays
+    X = _matrix(exog).copy()
+    y = _matrix(endog).copy()
     if len(X) != len(y):
         raise DataError(f"endog has {len(y)} rows and exog has {len(X)}; they must be the same rows.")
     constant = [j for j in range(X.shape[1]) if _constant(X[:, j])]

@@ -9,6 +9,7 @@ from deepglm.inference.sandwich import (
     COV_TYPES,
     CovarianceRequest,
     Robust,
+    check_rows,
     read_request,
     robust,
 )
@@ -22,6 +23,7 @@ __all__ = [
     "RowDerivatives",
     "Smoothing",
     "aliasing",
+    "check_rows",
     "criteria",
     "edf_by_coefficient",
     "effects",

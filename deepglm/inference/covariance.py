@@ -105,7 +105,11 @@ class Smoothing:
         if high > low:
             # edf falls as phi grows, so there is exactly one crossing, between these two.
             low = optimize.brentq(
-                lambda phi: phi - total / (n - _edf(shares, phi)), low, high, xtol=1e-300, rtol=1e-14
+                lambda phi: phi - total / (n - _edf(shares, phi)),
+                low,
+                high,
+                xtol=1e-300,
+                rtol=1e-14,
             )
         return low, _edf(shares, low)
 

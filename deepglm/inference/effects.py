@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from deepglm.families import Family
-from deepglm.inference.fitted import Array, Mask
+from deepglm.inference.fitted import Array, Codes, Mask
 
 __all__ = ["Columns", "Effects", "column_effects", "representative_row"]
 
@@ -78,7 +78,7 @@ def _median(x: Array, freq: Array) -> float:
 
 
 def column_effects(
-    family: Family, beta: Array, columns: Columns, method: str, dummies: Array, counts: Array
+    family: Family, beta: Array, columns: Columns, method: str, dummies: Codes, counts: Codes
 ) -> Effects:
     """Effects of single columns on the mean, the others held.
 

@@ -17,8 +17,9 @@ from deepglm.predictor import Predictor, forward, jacobian
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.intp]
 
-__all__ = ["Array", "Fitted", "Mask", "RowDerivatives"]
+__all__ = ["Array", "Codes", "Fitted", "Mask", "RowDerivatives"]
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,9 @@ def response(fitted: Fitted, trials: Array) -> Array:
 def pearson(fitted: Fitted) -> Array:
     """Response minus mean over its standard deviation at dispersion 1."""
     rows, family = fitted.rows, fitted.family
-    return np.asarray(np.sqrt(rows.weight) * (rows.y - fitted.mu) / np.sqrt(family.variance(fitted.mu)))
+    return np.asarray(
+        np.sqrt(rows.weight) * (rows.y - fitted.mu) / np.sqrt(family.variance(fitted.mu))
+    )
 
 
 def working(fitted: Fitted) -> Array:
@@ -57,7 +59,9 @@ def anscombe(fitted: Fitted, trials: Array, scale: float) -> Array:
     family = _with_trials(fitted.family, trials)
     rows = fitted.rows
     try:
-        values = family.resid_anscombe(rows.y, fitted.mu, var_weights=rows.weight / trials, scale=scale)
+        values = family.resid_anscombe(
+            rows.y, fitted.mu, var_weights=rows.weight / trials, scale=scale
+        )
     except NotImplementedError:
         raise NotAvailableError(
             f"Anscombe residuals have no closed form for the family {fitted.family.name}; "

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from statsmodels.stats import sandwich_covariance as sums
 
 from deepglm.errors import SpecificationError
 from deepglm.families import Level
-from deepglm.inference.fitted import Array, Fitted
+from deepglm.inference.fitted import Array, Codes, Fitted
 
-__all__ = ["COV_TYPES", "CovarianceRequest", "Robust", "read_request", "robust"]
+__all__ = ["COV_TYPES", "CovarianceRequest", "Robust", "check_rows", "read_request", "robust"]
 
 _ALIASES = {"nw-panel": "hac-panel", "nw-groupsum": "hac-groupsum", "eim": "nonrobust"}
 
@@ -120,14 +121,28 @@ def read_request(cov_type: str, options: Mapping[str, Any] | None) -> Covariance
     return CovarianceRequest(name, options)
 
 
+def check_rows(request: CovarianceRequest, n: int) -> None:
+    """Raise unless clusters and times have one entry per row, and lags are a whole number."""
+    if request.name == "cluster":
+        _ways(request.options["groups"], n)
+    for key in ("groups", "time"):
+        if request.name.startswith("hac-") and request.options.get(key) is not None:
+            _per_row(request.options[key], key, n)
+    lags = request.options.get("maxlags", 0)
+    if isinstance(lags, bool) or not isinstance(lags, int | np.integer) or not 0 <= lags < n:
+        raise SpecificationError(
+            f"cov_kwds['maxlags']={lags!r}: the number of lags is a whole number from 0 to {n - 1}."
+        )
+
+
 def _kernel(options: Mapping[str, Any]) -> Callable[[int], Array]:
     given = options.get("kernel", options.get("weights_func", "bartlett"))
     if callable(given):
         return given  # type: ignore[no-any-return]
     if given not in _KERNELS:
         raise SpecificationError(
-            f"kernel={given!r} is not known; accepted are 'bartlett', 'uniform' or a function of the "
-            "number of lags."
+            f"kernel={given!r} is not known; accepted are 'bartlett', 'uniform' or a function of "
+            "the number of lags."
         )
     return _KERNELS[given]
 
@@ -177,7 +192,7 @@ def robust(
     """
     name = request.name
     if name.startswith("HC"):
-        result = Robust(bread @ _white(fitted, name, N) @ bread)
+        result = Robust(_white(fitted, name, bread, N))
         if name == "HC1":
             result = Robust(result.cov * (fitted.wnobs / (fitted.wnobs - edf)))
     else:
@@ -187,10 +202,13 @@ def robust(
     return Robust(cov, result.df if request.adjusts_df else None, result.n_groups)
 
 
-def _white(fitted: Fitted, name: str, N: Array) -> Array:
-    """Sum of squared scores, each row's divided by a power of one minus its leverage."""
+def _white(fitted: Fitted, name: str, bread: Array, N: Array) -> Array:
+    """Sandwich of single rows, each score divided by a power of one minus the row's leverage.
+
+    The filling is kept as a triangle, so that no rounding makes a variance negative.
+    """
     power = {"HC2": 0.5, "HC3": 1.0}.get(name, 0.0)
-    K = np.zeros_like(N)
+    R = np.zeros((0, len(N)))
     for block in fitted.blocks(Level.FISHER):
         u = block.score
         if power:
@@ -200,8 +218,11 @@ def _white(fitted: Fitted, name: str, N: Array) -> Array:
             with np.errstate(divide="ignore", invalid="ignore"):
                 u = u / (1.0 - h) ** power
         scores = block.jacobian * (u * np.sqrt(block.freq))
-        K += scores @ scores.T
-    return K
+        if not np.isfinite(scores).all():
+            return np.full_like(N, np.nan)
+        R = np.asarray(np.linalg.qr(np.concatenate((R, scores.T)), mode="r"))
+    half = R @ bread
+    return np.asarray(half.T @ half)
 
 
 def _scores(fitted: Fitted, frequency_power: float) -> Array:
@@ -242,7 +263,7 @@ def _cluster(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: floa
     corrected = options.get("use_correction", True)
     scores = _scores(fitted, 1.0)
 
-    def one(codes: Array) -> tuple[Array, int]:
+    def one(codes: Codes) -> tuple[Array, int]:
         labels, numbers = np.unique(codes, return_inverse=True)
         cov = sums.cov_cluster((scores, bread), numbers.ravel(), use_correction=False)
         kind = "cluster" if corrected else False
@@ -258,7 +279,7 @@ def _cluster(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: floa
     return Robust(cov, min(counts) - 1, counts)
 
 
-def _ways(groups: Any, n: int) -> list[Array]:
+def _ways(groups: Any, n: int) -> list[Codes]:
     """Codes of one or two ways of clustering, (n,) each."""
     values = groups if hasattr(groups, "shape") else np.asarray(groups)
     array = np.asarray(values)
@@ -268,8 +289,8 @@ def _ways(groups: Any, n: int) -> list[Array]:
         array = array[:, None]
     if array.ndim != 2 or array.shape[0] != n or array.shape[1] not in (1, 2):
         raise SpecificationError(
-            f"cov_kwds['groups'] has shape {np.shape(groups)}; one or two labels are needed for each "
-            f"of the {n} rows."
+            f"cov_kwds['groups'] has shape {np.shape(groups)}; one or two labels are needed for "
+            f"each of the {n} rows."
         )
     return [np.unique(column, return_inverse=True)[1].ravel() for column in array.T]
 
@@ -315,11 +336,12 @@ def _group_sums(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: f
     return Robust(cov * factor, panels - 1, (panels,))
 
 
-def _per_row(values: Any, name: str, n: int) -> Array:
+def _per_row(values: Any, name: str, n: int) -> npt.NDArray[Any]:
     array = np.asarray(values)
     if array.shape != (n,):
         raise SpecificationError(
-            f"cov_kwds[{name!r}] has shape {array.shape}; one value is needed for each of the {n} rows."
+            f"cov_kwds[{name!r}] has shape {array.shape}; one value is needed for each of the {n} "
+            "rows."
         )
     return array
 

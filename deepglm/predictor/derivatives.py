@@ -261,8 +261,10 @@ def _curve_network(C: Array, where: Sequence[slice], one: Pass, r: Array) -> Non
 def _pulled_back(W: Array, gamma: Array | None, diagonal: Array) -> Array:
     """``W' Gamma W`` row by row; ``gamma`` None means the diagonal one of the last layer."""
     if gamma is None:
-        return np.einsum("ta,tm,tb->abm", W, diagonal, W, optimize=True)
-    return np.einsum("ta,tsm,sb->abm", W, gamma, W, optimize=True)
+        half = W[:, :, None] * diagonal[:, None, :]
+    else:
+        half = np.tensordot(gamma, W, axes=(1, 0)).transpose(0, 2, 1)
+    return np.tensordot(W.T, half, axes=1)
 
 
 def _with_one(z: Array) -> Array:
@@ -283,41 +285,28 @@ def _curve_layer(
     depth = len(one.layers)
     z_low = below[low]
     above = one.v.T @ r
-    units = one.layers[low].shape[0]
-    width = z_low.shape[0]
+    width, m = z_low.shape
     last = depth - 1
-    for j in range(units):
+    for j in range(one.layers[low].shape[0]):
         rows = slice(where[low].start + j * width, where[low].start + (j + 1) * width)
         # d a_m / d a_low[j] and d z_m / d a_low[j], upwards from this unit.
         D = np.zeros_like(one.h1[low])
         D[j] = one.h1[low][j]
-        if low == last:
-            gamma_j = above[j] * one.h2[last][j]
-            C[rows, rows] += (z_low * gamma_j) @ z_low.T
+        own = gammas[low]
+        if own is None:  # in the last layer a unit's eta bends with its own coefficients only
+            C[rows, rows] += (z_low * (above[j] * one.h2[last][j])) @ z_low.T
         else:
-            own = gammas[low]
-            assert own is not None
-            for i in range(j, units):
-                columns = slice(where[low].start + i * width, where[low].start + (i + 1) * width)
-                C[rows, columns] += (z_low * own[j, i]) @ z_low.T
+            C[rows, rows.start : where[low].stop] += z_low @ _products(own[j, j:], z_low).T
         for high in range(low + 1, depth):
-            B = one.layers[high]
-            A = B[:, 1:] @ D
-            if high == last:
+            A = one.layers[high][:, 1:] @ D
+            full = gammas[high]
+            if full is None:
                 gamma = above * one.h2[last] * A
             else:
-                full = gammas[high]
-                assert full is not None
                 gamma = np.einsum("tm,tsm->sm", A, full)
-            z_high = below[high]
-            for i in range(B.shape[0]):
-                columns = slice(
-                    where[high].start + i * z_high.shape[0],
-                    where[high].start + (i + 1) * z_high.shape[0],
-                )
-                block = (z_low * gamma[i]) @ z_high.T
-                block[:, 1:] += (z_low * deltas[high][i]) @ D.T
-                C[rows, columns] += block
+            both = _products(gamma, below[high]).reshape(len(gamma), -1, m)
+            both[:, 1:] += deltas[high][:, None, :] * D
+            C[rows, where[high]] += z_low @ both.reshape(-1, m).T
             D = A * one.h1[high]
         q = one.v.shape[1]
         for k in range(one.v.shape[0]):
@@ -327,3 +316,9 @@ def _curve_layer(
                 C[rows, columns.start + j] += z_low @ (r[k] * D[j])
             else:
                 C[rows, columns] += (z_low * r[k]) @ D.T
+
+
+def _products(factors: Array, z: Array) -> Array:
+    """Row-wise Kronecker product of (a, m) and (b, m): (a b, m)."""
+    product: Array = (factors[:, None, :] * z).reshape(-1, z.shape[1])
+    return product

@@ -145,7 +145,8 @@ class Coefficients(Frozen):
     @property
     def cov_params_default(self) -> pd.DataFrame:
         """The covariance that standard errors come from."""
-        return self.cov_params()
+        table: pd.DataFrame = self.cov_params()
+        return table
 
     def cov_params(
         self,
@@ -185,7 +186,9 @@ class Coefficients(Frozen):
         if r_matrix is None and other is None:
             if cov_p is None and scale is None:
                 cov_p = self._cov
-            inside = plain.cov_params(scale=scale, cov_p=None if cov_p is None else np.asarray(cov_p))
+            inside = plain.cov_params(
+                scale=scale, cov_p=None if cov_p is None else np.asarray(cov_p)
+            )
             names = self._model.exog_names
             table = pd.DataFrame(self._as_shown(np.asarray(inside)), index=names, columns=names)
             return table if column is None else self._columns(table, column)
@@ -202,7 +205,9 @@ class Coefficients(Frozen):
         if R.ndim == 1:
             return values if self._known(R[None, :])[0] else np.nan
         left = self._known(R)
-        right = left if other is None else self._known(np.atleast_2d(np.asarray(other, dtype=float)))
+        right = (
+            left if other is None else self._known(np.atleast_2d(np.asarray(other, dtype=float)))
+        )
         return np.where(left[:, None] & right, values, np.nan)
 
     def _columns(self, table: pd.DataFrame, column: Any) -> Any:
@@ -268,14 +273,16 @@ class Coefficients(Frozen):
         inside = estimable(
             R @ self._numbers.to_user, estimate.free, estimate.aliased, self._numbers.aliasing
         )
-        return known & (~touched | inside)
+        return np.asarray(known & (~touched | inside))
 
     def _restrictions(self, spec: Any, what: str) -> tuple[Array, Array, Mask]:
         self._refuse_deep(what, "bse and cov_params() hold the joint values.")
         R, q = fm.constraint(spec, self._model.exog_names)
         return R, q, self._known(R)
 
-    def t_test(self, r_matrix: Any, cov_p: Any = None, use_t: bool | None = None) -> ContrastResults:
+    def t_test(
+        self, r_matrix: Any, cov_p: Any = None, use_t: bool | None = None
+    ) -> ContrastResults:
         """Test linear restrictions one by one.
 
         Parameters
@@ -430,8 +437,8 @@ class Coefficients(Frozen):
         factors = products[0].factors
         if len(products) != 1 or len(factors) != 1 or factors[0] not in products[0].coding:
             raise SpecificationError(
-                f"{term_name!r} is not a term of one categorical factor, so it has no pairs of levels "
-                "to compare."
+                f"{term_name!r} is not a term of one categorical factor, so it has no pairs of "
+                "levels to compare."
             )
         coding = products[0].coding[factors[0]][:, :-1].T
         return coding, source.levels[factors[0]], source.term_slices[term_name][0]

@@ -106,7 +106,7 @@ def terms_table(tests: Sequence[tuple[str, ContrastResults]], use_f: bool) -> Wa
     rows = []
     for _, test in tests:
         df = test.df_num if use_f else test.df_denom
-        row = [np.squeeze(test.statistic), test.pvalue, int(df)]
+        row = [float(np.squeeze(test.statistic)), float(test.pvalue), int(df)]
         rows.append([*row, test.df_denom] if use_f else row)
     columns = ["statistic", "pvalue", "df_constraint", *(["df_denom"] if use_f else [])]
     table = pd.DataFrame(rows, index=[name for name, _ in tests], columns=columns)

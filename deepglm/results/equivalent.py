@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from statsmodels.genmod.generalized_linear_model import GLM, GLMResults
+from statsmodels.stats.outliers_influence import GLMInfluence
 from statsmodels.tools.sm_exceptions import DomainWarning
 
 from deepglm.errors import MissingExtraError
 
-__all__ = ["glm_results", "require_matplotlib"]
+__all__ = ["glm_results", "influence", "require_matplotlib"]
 
 
 def glm_results(results: Any) -> GLMResults:
@@ -58,6 +59,25 @@ def glm_results(results: Any) -> GLMResults:
         equivalent.cov_type = results.cov_type
         equivalent.cov_params_default = results._cov[np.ix_(used, used)]
     return equivalent
+
+
+def influence(results: Any, observed: bool) -> GLMInfluence:
+    """Influence of rows in statsmodels' ``GLMInfluence``, with our leverages.
+
+    statsmodels takes roots of the observed weights, which may be negative where the link is not
+    canonical; the leverage of such a row is negative and exists.
+    """
+    equivalent = glm_results(results)
+    glm = equivalent.model
+    factor = glm.hessian_factor(equivalent.params, observed=observed)
+    root = np.sqrt(np.abs(factor))
+    return GLMInfluence(
+        equivalent,
+        endog=root * glm.endog,
+        exog=root[:, None] * glm.exog,
+        resid=equivalent.resid_pearson / np.sqrt(equivalent.scale),
+        hat_matrix_diag=results._numbers.leverage(observed),
+    )
 
 
 def _scale_type(results: Any) -> Any:

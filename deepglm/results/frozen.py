@@ -6,18 +6,19 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from statsmodels.base.model import LikelihoodModelResults
 
 from deepglm.errors import NotAvailableError
-from deepglm.inference import CovarianceRequest
+from deepglm.inference import CovarianceRequest, check_rows, read_request
 from deepglm.inference.fitted import Array
 from deepglm.results.estimate import Estimate
 from deepglm.results.numbers import Numbers
 
 LATER_INTERVALS = (
-    "standard errors, intervals and tests of a model with hidden layers need the calibrated methods "
-    "of a later version: plain delta-method intervals cover less than they say"
+    "standard errors, intervals and tests of a model with hidden layers need the calibrated "
+    "methods of a later version: plain delta-method intervals cover less than they say"
 )
 
 
@@ -35,8 +36,8 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
             raise AttributeError(
-                f"{name!r} cannot be set: a result is what a fit found. Fit again, or keep your own "
-                "value under your own name."
+                f"{name!r} cannot be set: a result is what a fit found. Fit again, or keep your "
+                "own value under your own name."
             )
         object.__setattr__(self, name, value)
 
@@ -66,13 +67,22 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
         if self._deep:
             raise NotAvailableError(f"{what}: {LATER_INTERVALS}.{' ' + instead if instead else ''}")
 
-    def _labelled(self, values: Array, name: str | None = None) -> pd.Series:
+    def _labelled(self, values: npt.ArrayLike, name: str | None = None) -> pd.Series:
         """(size,) values with the names of the coefficients."""
         return pd.Series(np.asarray(values), index=self._model.exog_names, name=name)
 
     def _row_wise(self, values: Array, name: str | None = None) -> pd.Series:
         """(n,) values with the labels of the rows kept."""
         return pd.Series(np.asarray(values), index=self._model._data.index, name=name)
+
+
+def check_covariance(
+    model: Any, cov_type: str, cov_kwds: Mapping[str, Any] | None
+) -> CovarianceRequest:
+    """Check a covariance and its keywords against the rows of a model; nothing is computed."""
+    request = read_request(cov_type, on_kept_rows(cov_kwds, model._data.index))
+    check_rows(request, model.nobs)
+    return request
 
 
 def on_kept_rows(options: Mapping[str, Any] | None, index: pd.Index) -> dict[str, Any]:

@@ -55,7 +55,9 @@ class Goodness(Frozen):
     @property
     def method(self) -> str:
         """How the maximum was found."""
-        return "IRLS" if self._estimate.method == "irls" and not self._deep else self._estimate.method
+        return (
+            "IRLS" if self._estimate.method == "irls" and not self._deep else self._estimate.method
+        )
 
     @property
     def fit_history(self) -> dict[str, Any]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from statsmodels.discrete.discrete_margins import DiscreteMargins
 
-from deepglm.errors import SpecificationError
+from deepglm.errors import NotAvailableError, SpecificationError
 from deepglm.inference.effects import Columns, column_effects, representative_row
 from deepglm.inference.fitted import Array, Mask
 
@@ -33,8 +34,8 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
         at, method = _one_of(at, AT, "at"), _one_of(method, METHODS, "method")
         if (dummy or count) and method in ("dyex", "eyex"):
             raise SpecificationError(
-                f"method={method!r} is a proportional change, which a dummy or a count does not have; "
-                "use 'dydx' or 'eydx'."
+                f"method={method!r} is a proportional change, which a dummy or a count does not "
+                "have; use 'dydx' or 'eydx'."
             )
         self.margeff_options = {"method": method, "at": at}
         model, rows = self.results.model, self.results.model._data.rows
@@ -60,13 +61,22 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
             return
         # an effect of one row or of an average is a function of the coefficients: delta method
         G = effects.jacobian[varies]
-        self.margeff = np.where(self._determined(varies), effects.values[varies], np.nan)
+        G[self.results._estimate.aliased[varies]] = np.nan
+        self.margeff = np.where(np.isnan(G).any(axis=1), np.nan, effects.values[varies])
         self.margeff_cov = G @ self.results._cov @ G.T
         with np.errstate(invalid="ignore"):
             self.margeff_se = np.sqrt(np.diag(self.margeff_cov))
 
-    def _determined(self, varies: Mask) -> Mask:
-        return np.asarray(~self.results._estimate.aliased[varies])
+    @cached_property
+    def tvalues(self) -> Array:
+        """Effects over standard errors; NaN for an effect that is zero throughout."""
+        if self.margeff_options["at"] == "all":
+            raise NotAvailableError(
+                "at='all' gives the effect in every row and no standard errors; use at='overall' "
+                "for their average with one."
+            )
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.margeff / self.margeff_se)
 
 
 def _one_of(value: str, accepted: tuple[str, ...], name: str) -> str:
@@ -93,7 +103,8 @@ def _replaced(X: Array, atexog: Any) -> Array:
         values = np.asarray(atexog, dtype=float)
         if values.shape != X.shape:
             raise SpecificationError(
-                f"atexog has shape {values.shape}; it stands for the columns of the model, {X.shape}."
+                f"atexog has shape {values.shape}; it stands for the columns of the model, "
+                f"{X.shape}."
             )
         return values
     X = X.copy()

@@ -157,9 +157,9 @@ class Numbers:
             return f"no standard errors: the fit is not certified ({certificate})"
         if not np.isfinite(self.scale):
             return (
-                f"no standard errors: {self.fitted.wnobs:g} observations leave no degrees of freedom "
-                f"for the dispersion beside {self.edf:.4g} coefficients. Use fewer terms, or a fixed "
-                "scale="
+                f"no standard errors: {self.fitted.wnobs:g} observations leave no degrees of "
+                f"freedom for the dispersion beside {self.edf:.4g} coefficients. Use fewer terms, "
+                "or a fixed scale="
             )
         if self.normalized is None:
             return (

@@ -141,7 +141,9 @@ def statistic_results(at: AtRows, which: str, average: bool, weights: Any) -> Pr
         )
     G = (at.jacobian * slope).T
     if average:
-        w = np.broadcast_to(1.0 if weights is None else np.asarray(weights, dtype=float), values.shape)
+        w = np.broadcast_to(
+            1.0 if weights is None else np.asarray(weights, dtype=float), values.shape
+        )
         values, G = np.atleast_1d((values * w).mean()), (G * w[:, None]).mean(axis=0)[None, :]
     delta = NonlinearDeltaCov(lambda p: values, at.theta, at.cov, deriv=lambda p: G)
     labels = None if average else at.labels

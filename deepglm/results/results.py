@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from deepglm.errors import NotAvailableError
-from deepglm.inference import read_request
 from deepglm.results import summary as tables
 from deepglm.results.coefficients import Coefficients
 from deepglm.results.estimate import Estimate
-from deepglm.results.frozen import on_kept_rows
+from deepglm.results.frozen import check_covariance
 from deepglm.results.rowwise import RowWise
 
 _LATER_FILES = (
@@ -58,7 +57,7 @@ class DeepGLMResults(Coefficients, RowWise):
         cov_kwds: Mapping[str, Any] | None = None,
         use_t: bool | None = None,
     ) -> None:
-        request = read_request(cov_type, on_kept_rows(cov_kwds, model._data.index))
+        request = check_covariance(model, cov_type, cov_kwds)
         super().__init__(model, estimate, request, bool(use_t))
 
     def get_robustcov_results(

@@ -93,7 +93,11 @@ class RowWise(Goodness):
             added = data.offset_on(None, rows.n, offset, exposure) if given else rows.offset
             return list(rows.designs), added, data.index
         if isinstance(exog, pd.Series):
-            exog = exog.to_frame() if exog.name in self._inputs() else exog.to_frame().T.infer_objects()
+            exog = (
+                exog.to_frame()
+                if exog.name in self._inputs()
+                else exog.to_frame().T.infer_objects()
+            )
         labels = getattr(exog, "index", None)
         designs = data.designs(exog) if transform else self._columns_given(exog)
         m = designs[0].shape[1]
@@ -119,8 +123,8 @@ class RowWise(Goodness):
         standard = self._model._data.standards[0]
         if X.shape[1] != len(standard.centre):
             raise SpecificationError(
-                f"exog has {X.shape[1]} columns; with transform=False the {len(standard.centre)} columns "
-                f"of the design are needed: {', '.join(self._model.exog_names)}."
+                f"exog has {X.shape[1]} columns; with transform=False the {len(standard.centre)} "
+                f"columns of the design are needed: {', '.join(self._model.exog_names)}."
             )
         return [standard.apply(X.T.copy())]
 
@@ -230,16 +234,17 @@ class RowWise(Goodness):
         scale = 1.0 if self._numbers.fitted.family.scale is not None else self.scale
         if scale != self.scale:
             warnings.warn(
-                f"the dispersion {self.scale:.4g} is left out: no {self._numbers.fitted.family.name} "
-                "distribution has a dispersion other than 1.",
+                f"the dispersion {self.scale:.4g} is left out: no "
+                f"{self._numbers.fitted.family.name} distribution has a dispersion other than 1.",
                 UserWarning,
                 stacklevel=2,
             )
         make = getattr(self.family, "get_distribution", None)
         if make is None:
             raise NotAvailableError(
-                f"get_distribution: a quasi family ({self._numbers.fitted.family.name}) has a mean and "
-                "a variance but no distribution. Use predict(which='mean') and 'var_unscaled'."
+                f"get_distribution: the family {self._numbers.fitted.family.name} has no "
+                "distribution object (a quasi family has a mean and a variance only). Use "
+                "predict() with which='mean' and which='var_unscaled'."
             )
         options: dict[str, Any] = {"var_weights": 1.0 if weights is None else np.asarray(weights)}
         if trials is not None and np.any(np.asarray(trials) != 1):
@@ -279,7 +284,9 @@ class RowWise(Goodness):
         Offset and exposure are part of every row's mean, and averages count frequency weights;
         statsmodels ignores them or refuses. As there, a column moves alone: ``x`` without ``x**2``.
         """
-        self._refuse_deep("get_margeff", "predict() at changed inputs gives the effects themselves.")
+        self._refuse_deep(
+            "get_margeff", "predict() at changed inputs gives the effects themselves."
+        )
         return margins.Margins(self, (at, method, atexog, dummy, count))
 
     def get_hat_matrix_diag(self, observed: bool | None = None) -> pd.Series:
@@ -303,11 +310,12 @@ class RowWise(Goodness):
         """Influence of rows, statsmodels' ``GLMInfluence``, for a model without hidden layers."""
         if self._deep:
             raise NotAvailableError(
-                "get_influence: one-step deletion is not reliable for hidden units, whose optimum may "
-                "move to another mode. get_hat_matrix_diag() gives the leverages; refit without a "
-                "row to see its influence."
+                "get_influence: one-step deletion is not reliable for hidden units, whose optimum "
+                "may move to another mode. get_hat_matrix_diag() gives the leverages; refit "
+                "without a row to see its influence."
             )
-        return self._equivalent("get_influence").get_influence(observed=observed)
+        self._check_equivalent("get_influence")
+        return equivalent.influence(self, observed)
 
     def score_test(self, exog_extra: Any = None, **options: Any) -> Any:
         """Score test of added columns or of constraints, for a model without hidden layers.
@@ -322,8 +330,8 @@ class RowWise(Goodness):
         """
         if self._deep:
             raise NotAvailableError(
-                "score_test: score tests of a model with hidden layers come with the tests of inputs "
-                "in a later version."
+                "score_test: score tests of a model with hidden layers come with the tests of "
+                "inputs in a later version."
             )
         return self._equivalent("score_test").score_test(exog_extra=exog_extra, **options)
 
@@ -361,6 +369,10 @@ class RowWise(Goodness):
         return self._equivalent(what)
 
     def _equivalent(self, what: str) -> Any:
+        self._check_equivalent(what)
+        return equivalent.glm_results(self)
+
+    def _check_equivalent(self, what: str) -> None:
         if self._numbers.withheld:
             raise NotAvailableError(f"{what}: {self._numbers.withheld}.")
         if self._estimate.precision.any():
@@ -368,4 +380,3 @@ class RowWise(Goodness):
                 f"{what}: this fit is penalised, and statsmodels' formulas are for maximum "
                 "likelihood. Fit with penalty=None."
             )
-        return equivalent.glm_results(self)

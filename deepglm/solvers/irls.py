@@ -82,8 +82,10 @@ def _least_squares(objective: Objective) -> Array:
     p = int(where.sum())
     A, b = np.zeros((p, p)), np.zeros(p)
     k = predictor.k_eta
+    total = objective.rows.weight * objective.rows.freq
+    overall = float(objective.rows.y @ total / total.sum())
     for block in objective.rows.blocks():
-        eta0 = family.start_eta(block.y, block.weight)
+        eta0 = family.start_eta(block.y, block.weight, overall)
         terms = family.rows(block.y, eta0, aux, block.weight, Level.FISHER)
         state = forward(coefficients, predictor, block.designs, 1)
         J = [final_jacobian(state, predictor, c)[where] for c in range(k)]

@@ -21,7 +21,7 @@ from deepglm.solvers.objective import Objective
 Array = npt.NDArray[np.float64]
 
 SLOPES = {"exp": (0.1, 0.4), "square": (0.2, 0.8), "identity": (0.5, 1.5)}
-"""Norm of the slopes of a new unit on standardised inputs; others get (0.5, 2)."""
+"""Norm of the slopes of a new unit on standardised inputs; others get (0.5, 2.5)."""
 
 
 def random_units(rng: np.random.Generator, predictor: Predictor, rows: Rows) -> Array:
@@ -51,7 +51,7 @@ def _draw_network(
         sd = weighted_sd(z, freq)
         direction = rng.standard_normal((q, p))
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-        low, high = SLOPES.get(link.name, (0.5, 2.0))
+        low, high = SLOPES.get(link.name, (0.5, 2.5))
         norm = rng.uniform(low, high, size=(q, 1))
         place = rng.uniform(size=q)
         # columns without spread are aliased; their slopes are held at zero

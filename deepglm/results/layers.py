@@ -1,0 +1,94 @@
+"""Hidden layers as tables: a column per unit, a row per input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from deepglm.inference.fitted import Array
+
+__all__ = ["LayerTable", "layer_tables"]
+
+UNITS_ACROSS = 5
+"""Units of a layer that stand side by side."""
+
+
+@dataclass(frozen=True)
+class LayerTable:
+    """A layer, or some of its units.
+
+    Parameters
+    ----------
+    title
+        Which layer, and its inverse link.
+    rows
+        Names of what enters the units, then of the final layer's coefficients.
+    columns
+        Names of the units.
+    cells
+        Coefficients in the user's units; text where one is fixed or set aside.
+    """
+
+    title: str
+    rows: list[str]
+    columns: list[str]
+    cells: list[list[float | str]]
+
+
+def layer_tables(results: Any) -> list[LayerTable]:
+    """One table per hidden layer, wide ones in pieces."""
+    model, predictor = results._model, results._model.predictor
+    values = predictor.unpack(results._estimate.params)
+    fixed = predictor.unpack(results.fixed.to_numpy().astype(float))
+    aliased = predictor.unpack(results.aliased.to_numpy().astype(float))
+    tables = []
+    for t, network in enumerate(predictor.networks):
+        prefix = f"Deep term {t + 1}, " if len(predictor.networks) > 1 else ""
+        below = ["Intercept", *model._data.sources[t + 1].names]
+        for level, link in enumerate(network.links):
+            columns = [
+                [*part[t][level].T] for part in (values.layers, fixed.layers, aliased.layers)
+            ]
+            rows = list(below)
+            if level == len(network.links) - 1:
+                for part, cells in zip((values, fixed, aliased), columns, strict=True):
+                    cells.extend(part.outputs[t])
+                rows += _final_rows(len(values.outputs[t]))
+            title = f"{prefix}Hidden layer {level + 1}: {network.units[level]} {link.name}"
+            cells = _cells(*(np.array(part) for part in columns))
+            tables += _pieces(title, rows, cells)
+            below = ["Intercept", *(f"unit{k + 1}" for k in range(network.units[level]))]
+    return tables
+
+
+def _final_rows(k_eta: int) -> list[str]:
+    if k_eta == 1:
+        return ["coef in final layer"]
+    return [f"coef in final layer, eta{k + 1}" for k in range(k_eta)]
+
+
+def _cells(values: Array, fixed: Array, aliased: Array) -> list[list[float | str]]:
+    return [
+        [_cell(v, bool(f), bool(a)) for v, f, a in zip(row, pinned, gone, strict=True)]
+        for row, pinned, gone in zip(values, fixed, aliased, strict=True)
+    ]
+
+
+def _cell(value: float, fixed: bool, aliased: bool) -> float | str:
+    if aliased:
+        return "aliased"
+    return f"{value:.3g} fixed" if fixed else float(value)
+
+
+def _pieces(title: str, rows: list[str], cells: Sequence[list[float | str]]) -> list[LayerTable]:
+    q = len(cells[0])
+    pieces = []
+    for lo in range(0, q, UNITS_ACROSS):
+        hi = min(lo + UNITS_ACROSS, q)
+        part = f", units {lo + 1} to {hi}" if q > UNITS_ACROSS else ""
+        columns = [f"unit{k + 1}" for k in range(lo, hi)]
+        pieces.append(LayerTable(title + part, rows, columns, [row[lo:hi] for row in cells]))
+    return pieces

@@ -1,0 +1,106 @@
+"""What the tables do not say in numbers: penalty, certificate, what is withheld and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from deepglm.penalties import L2, Weak
+
+__all__ = ["notes", "short_certificate"]
+
+_NOTHING_MORE = 0.01
+"""Effective degrees of freedom of hidden layers below which they say nothing."""
+
+
+def short_certificate(results: Any) -> str:
+    """The verdict in a word or two, for the header."""
+    return "certified" if results.converged else "NOT CERTIFIED"
+
+
+def notes(results: Any) -> list[str]:
+    """Sentences below the tables, numbered."""
+    found = [sentence for make in _NOTES for sentence in make(results)]
+    return [f"[{k}] {_sentence(text)}" for k, text in enumerate(found, 1)]
+
+
+def _sentence(text: str) -> str:
+    text = text[0].upper() + text[1:]
+    return text if text.endswith(".") else text + "."
+
+
+def _verdict(results: Any) -> Iterator[str]:
+    estimate, certificate = results._estimate, results._estimate.certificate
+    if not results.converged:
+        yield f"not certified: {certificate}"
+    if not results._deep:
+        return
+    if results.converged:
+        yield (
+            f"certified maximum: a full Newton step would gain {certificate.decrement:.1e} "
+            "log-likelihood units, and the smallest eigenvalue of the scaled information is "
+            f"{certificate.smallest_eigenvalue:.1e}"
+        )
+    if estimate.starts > 1:
+        times = "once" if estimate.hits == 1 else f"{estimate.hits} times"
+        yield f"the best optimum was reached {times} from {estimate.starts} starts"
+    if results.edf - _glm_terms(results) < _NOTHING_MORE:
+        yield (
+            "the penalty has shrunk the hidden layers to nothing: this fit is that of the GLM "
+            "terms alone"
+        )
+    if certificate.saturated:
+        yield f"saturated units, a step function on these data: {', '.join(certificate.saturated)}"
+
+
+def _glm_terms(results: Any) -> int:
+    """Estimated coefficients of the final layer's own columns."""
+    return int(results._estimate.free[: results._model.predictor.k_glm].sum())
+
+
+def _penalty(results: Any) -> Iterator[str]:
+    if not results._estimate.precision.any():
+        return
+    penalty = results._model.penalty
+    words = f"penalised maximum likelihood, penalty {penalty}"
+    if isinstance(penalty, Weak):
+        words += (
+            ": on standardised inputs N(0, 1) on hidden slopes, N(0, 2.5^2) on hidden intercepts, "
+            "and N(0, 10 s^2), s the scale of the response, on their coefficients in the final "
+            "layer; GLM terms are not penalised"
+        )
+    elif isinstance(penalty, L2):
+        words += (
+            f": {penalty.alpha:g} / 2 times the sum of squares of the standardised coefficients"
+        )
+    yield words
+
+
+def _withheld(results: Any) -> Iterator[str]:
+    if not results.converged:
+        yield "no standard errors, intervals or tests, because the fit is not certified"
+    elif results.withheld:
+        yield results.withheld
+    if results.cov_type != "nonrobust" and not results._numbers.withheld:
+        yield results._request.description
+    if results._deep:
+        yield (
+            "coefficients are in the units of the data, in canonical order and sign; a GLM term "
+            "that also enters hidden layers is not its whole effect"
+        )
+    if results.fixed.any():
+        yield "fixed: held at this value, because the layer has a symmetry and no data decide on it"
+
+
+def _columns(results: Any) -> Iterator[str]:
+    aliased = results.aliased
+    if aliased.any():
+        names = ", ".join(repr(name) for name in aliased.index[aliased.to_numpy()])
+        yield f"set aside because earlier columns determine them: {names}"
+    dropped = results._model._data.dropped
+    if dropped:
+        rows = "row has" if dropped == 1 else "rows have"
+        yield f"{dropped} {rows} a missing value and {'was' if dropped == 1 else 'were'} left out"
+
+
+_NOTES = (_verdict, _penalty, _withheld, _columns)
