@@ -106,7 +106,7 @@ class DeepGLM:
     >>> trees = dg.datasets.load("trees")
     >>> glm = dg.DeepGLM("Volume ~ Girth + Height", trees, family=dg.Gamma(), hidden=()).fit()
     >>> glm.params.round(6).to_dict()
-    {'Intercept': 0.11256, 'Girth': -0.003988, 'Height': -0.000568}
+    {'Intercept': 0.111888, 'Girth': -0.0039, 'Height': -0.000267}
     """
 
     def __init__(
@@ -564,7 +564,7 @@ class DeepGLM:
         if n_starts < 1 and not given:
             raise SpecificationError(f"starts={n_starts}: at least one start is needed.")
         seed_starts, seed_solver = np.random.SeedSequence(seed).spawn(2)
-        solve = solver(name, seed_solver, 1e-10 if tol is None else tol, maxiter or 300, stop)
+        solve = solver(name, seed_solver, tol, maxiter, stop, report)
         makes = Starts(objective, self._aliased, self._response_scale)
         runs = from_starts(makes, seed_starts, n_starts, given, solve, stop=stop, report=report)
         if not runs:

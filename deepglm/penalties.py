@@ -7,7 +7,7 @@ the scale in force: what is maximised is ``loglike - sum(precision * theta**2) /
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -90,8 +90,10 @@ class L2:
         Precision in log-likelihood units, on the standardised scale. It is not multiplied by the
         number of rows.
     intercepts
-        Whether the intercepts of hidden units and of the final layer are shrunk too. A penalised
-        final intercept gives up the balance of fitted and observed totals.
+        Which intercepts are shrunk too: False for none, "hidden" for those of hidden units, True
+        for these and the final one. A penalised final intercept gives up the balance of fitted and
+        observed totals. Without "hidden" a unit that the ridge shrinks away altogether leaves an
+        intercept that nothing determines, and the fit cannot be certified.
 
     Notes
     -----
@@ -106,9 +108,13 @@ class L2:
     """
 
     alpha: float
-    intercepts: bool = False
+    intercepts: bool | Literal["hidden"] = False
 
     def __post_init__(self) -> None:
+        if self.intercepts not in (False, True, "hidden"):
+            raise SpecificationError(
+                f"L2(intercepts={self.intercepts!r}): accepted are False, 'hidden' and True."
+            )
         if not (np.isfinite(self.alpha) and self.alpha >= 0):
             raise SpecificationError(
                 f"L2(alpha={self.alpha!r}): alpha is a precision and must be finite and not "
@@ -118,12 +124,14 @@ class L2:
     def precision(self, predictor: Predictor, intercepts: Array, response_scale: float) -> Array:
         """See the class."""
         precision = np.full(predictor.size, float(self.alpha))
-        if not self.intercepts:
+        if self.intercepts == "hidden":
+            precision[(intercepts > 0) & ~predictor.hidden_intercepts] = 0.0
+        elif not self.intercepts:
             precision[intercepts > 0] = 0.0
         return precision
 
     def __str__(self) -> str:
-        return f"L2({self.alpha:g}{', intercepts' if self.intercepts else ''})"
+        return repr(self) if self.intercepts else f"L2({self.alpha:g})"
 
 
 _NAMED: dict[str | None, Penalty] = {"weak": Weak(), None: Unpenalised()}

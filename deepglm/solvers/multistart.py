@@ -83,10 +83,24 @@ def default_starts(method: str, n: int, p: int) -> int:
     return int(np.clip(BUDGET / one, 2, 400))
 
 
-def solver(method: str, seed: np.random.SeedSequence, tol: float, maxiter: int, stop: Stop) -> Solve:
+def solver(
+    method: str,
+    seed: np.random.SeedSequence,
+    tol: float | None,
+    maxiter: int | None,
+    stop: Stop,
+    report: Callable[[str], None],
+) -> Solve:
     """Bind a method to its options: ``solve(objective, x, rounds)``."""
+    most = 300 if maxiter is None else maxiter
     if method == "whitened":
-        return lambda f, x, rounds: whitened(f, x, seed, tol=tol, maxiter=rounds or maxiter, stop=stop)
+        goal = 1e-8 if tol is None else tol
+
+        def solve_whitened(f: Objective, x: Array, rounds: int | None) -> Outcome:
+            limit = most if rounds is None else min(rounds, most)
+            return whitened(f, x, seed, tol=goal, maxiter=limit, stop=stop, report=report)
+
+        return solve_whitened
     curvature = {
         "scoring": Curvature.BOTH,
         "irls": Curvature.FISHER,
@@ -94,8 +108,9 @@ def solver(method: str, seed: np.random.SeedSequence, tol: float, maxiter: int, 
     }[method]
 
     def solve(f: Objective, x: Array, rounds: int | None) -> Outcome:
-        steps = maxiter if rounds is None else 3 * rounds
-        return scoring(f, x, curvature, tol=tol, maxiter=steps, stop=stop, name=method)
+        limit = most if rounds is None else min(3 * rounds, most)
+        goal = 1e-10 if tol is None else tol
+        return scoring(f, x, curvature, tol=goal, maxiter=limit, stop=stop, name=method)
 
     return solve
 

@@ -39,6 +39,10 @@ SWITCH = 2.0
 log-likelihood from the mode, where it is positive and converges quadratically."""
 
 
+ESCAPES = 10
+"""Saddles that one run may leave."""
+
+
 def never() -> bool:
     """Do not stop early."""
     return False
@@ -92,12 +96,20 @@ def scoring(
     scale = _scale(_diagonal(objective, x, now, newton))
     mu, nu, rejected = damping, 2.0, False
     history = [now.value]
-    decrement, iteration, stale = np.inf, 0, 0
+    decrement, iteration, stale, escapes = np.inf, 0, 0, 0
     e, Q, gq = _spectrum(now, scale)
     for iteration in range(1, maxiter + 1):
         steps_e = np.where(e > 1e-6, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
         convex = bool((e > 1e-12).all())
         previous, decrement = decrement, 0.5 * float(np.sum(gq**2 / np.maximum(steps_e, 1e-12)))
+        if decrement <= tol and newton and e[0] < -1e-8 and escapes < ESCAPES:
+            escapes += 1
+            away = _escape(objective, x, now, Q[:, 0] / scale, float(-e[0]))
+            if away is not None:
+                x, now = away, objective.at(away, level)
+                history.append(now.value)
+                e, Q, gq = _spectrum(now, scale)
+                continue
         if decrement <= tol and (convex or not newton):
             return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
         precise = decrement <= 1e-11 * (1.0 + abs(now.value))
@@ -141,6 +153,23 @@ def scoring(
     return Outcome(x, now.value, iteration, name, decrement, finished, tuple(history))
 
 
+def _escape(
+    objective: Objective, x: Array, now: Evaluation, direction: Array, curvature: float
+) -> Array | None:
+    """A point below a saddle, found along its direction of negative curvature; None for none.
+
+    The first length tried promises about one unit of log-likelihood.
+    """
+    length = np.sqrt(2.0 / curvature)
+    for _ in range(12):
+        for sign in (1.0, -1.0):
+            there = x + sign * length * direction
+            if objective.at(there, Level.VALUE).value < now.value - 1e-9 * abs(now.value):
+                return there
+        length /= 3.0
+    return None
+
+
 def _information(now: Evaluation) -> Array:
     assert now.information is not None
     return now.information
@@ -148,8 +177,9 @@ def _information(now: Evaluation) -> Array:
 
 def _diagonal(objective: Objective, x: Array, now: Evaluation, newton: bool) -> Array:
     """Diagonal for the scale: of the expected information, which is never negative."""
-    if not newton:
-        return np.diag(_information(now))
+    own = np.diag(_information(now))
+    if not newton or (own > 0).all():
+        return own
     return np.diag(_information(objective.at(x, Level.FISHER)))
 
 

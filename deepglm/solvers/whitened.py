@@ -7,6 +7,9 @@ The gradient is always exact. One or two exact Newton steps end the run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
@@ -23,6 +26,12 @@ Array = npt.NDArray[np.float64]
 RUN_ROWS = 1024
 """Rows of one run of the sample that the metric is made from."""
 
+SADDLES = 8
+"""Saddles that one run may leave by Newton steps."""
+
+NEAR = 1e-3
+"""Half the decrement below which exact Newton steps take over from the end game's L-BFGS."""
+
 FAR = 1e100
 """Stands for an infinite objective inside scipy's line search, which cannot work with infinity."""
 
@@ -32,10 +41,11 @@ def whitened(
     x: Array,
     seed: np.random.SeedSequence,
     *,
-    tol: float = 1e-10,
+    tol: float = 1e-8,
     maxiter: int = 300,
     pairs: int = 30,
     stop: Stop = never,
+    report: Callable[[str], None] = lambda text: None,
 ) -> Outcome:
     """Minimise an objective by whitened L-BFGS and finish by exact Newton steps.
 
@@ -48,50 +58,86 @@ def whitened(
     seed
         Draws the rows that make the metric.
     tol
-        Half the decrement at which the solver is content.
+        Half the decrement, in the metric in use, at which the solver is content. It is measured in
+        the exact metric unless it is reached before the end game.
     maxiter
         Rounds of L-BFGS at most.
     pairs
         Iterations per round and stored pairs.
     stop
         Asked between rounds.
+    report
+        Told in words how far the run is.
     """
     rng = np.random.default_rng(seed)
-    newton, mu = False, 1e-2
-    value, history = np.inf, []
-    decrement, iterations = np.inf, 0
+    state = _State(x, np.inf, np.inf)
+    newton, mu, saddles = False, 1e-2, 0
+    history: list[float] = []
     for _ in range(maxiter):
         if stop():
-            return Outcome(x, value, iterations, "whitened", decrement, False, tuple(history))
-        L = _metric(objective, x, newton, mu, rng)
+            return _outcome(state, False, history)
+        L = _metric(objective, state.x, newton, mu, rng)
         if L is None:
-            newton, mu = False, max(mu, 1e-2) * 10
-            continue
-        x_new, new, g, steps = _round(objective, x, L, pairs)
-        iterations += steps
-        progress = value - new
-        x, value = x_new, new
-        history.append(value)
-        decrement = 0.5 * float(g @ g)
-        if newton:
-            # differences of the objective fall to rounding before the decrement does
-            if 2 * decrement < 2e-3 or progress < 1e-9 * abs(value) or steps == 0:
+            if newton and saddles >= SADDLES:
                 break
-        elif 2 * decrement < SWITCH:
+            if newton:
+                # flat, but not a maximum: Newton steps along the negative curvature lead away
+                away = scoring(objective, state.x, Curvature.NEWTON, tol=tol, maxiter=4, stop=stop)
+                state = _State(away.x, away.value, np.inf, state.iterations + away.iterations)
+                newton, mu, saddles = False, 1e-2, saddles + 1
+            else:
+                mu *= 10
+            continue
+        before, state = state, _round(objective, state, L, pairs)
+        history.append(state.value)
+        report(f"penalised log-likelihood {-state.value:.3f}, decrement {state.decrement:.1e}")
+        if state.decrement <= tol:
+            return _outcome(state, True, history)
+        # differences of the objective fall to rounding before the decrement does
+        stalled = before.value - state.value < 1e-9 * abs(state.value)
+        if newton and (state.decrement < NEAR or stalled):
+            break
+        if not newton and 2 * state.decrement < SWITCH:
             newton, mu = True, 1e-6
-        else:
+        elif not newton:
             mu = max(1e-4, mu / 2)
-    end = scoring(objective, x, Curvature.NEWTON, tol=tol, maxiter=25, damping=1e-8, stop=stop)
-    if not end.finished:
+    return _finish(objective, state, tol, stop, history)
+
+
+@dataclass(frozen=True)
+class _State:
+    """Where the run is: parameters, objective, half the squared decrement, iterations so far."""
+
+    x: Array
+    value: float
+    decrement: float
+    iterations: int = 0
+
+
+def _finish(
+    objective: Objective, state: _State, tol: float, stop: Stop, history: list[float]
+) -> Outcome:
+    """Exact Newton steps, and damped scoring if they do not end at a maximum."""
+    end = scoring(
+        objective, state.x, Curvature.NEWTON, tol=tol, maxiter=25, damping=1e-8, stop=stop
+    )
+    steps = state.iterations + end.iterations
+    if not end.finished and not stop():
         end = scoring(objective, end.x, tol=tol, maxiter=100, stop=stop)
+        steps += end.iterations
+    done = _State(end.x, end.value, end.decrement, steps)
+    return _outcome(done, end.finished, [*history, *end.history])
+
+
+def _outcome(state: _State, finished: bool, history: list[float]) -> Outcome:
     return Outcome(
-        end.x,
-        end.value,
-        iterations + end.iterations,
+        state.x,
+        state.value,
+        state.iterations,
         "whitened",
-        end.decrement,
-        end.finished,
-        (*history, *end.history),
+        state.decrement,
+        finished,
+        tuple(history),
     )
 
 
@@ -126,16 +172,18 @@ def _sample(objective: Objective, rng: np.random.Generator) -> list[tuple[int, i
     return [runs[i] for i in chosen]
 
 
-def _round(objective: Objective, x: Array, L: Array, pairs: int) -> tuple[Array, float, Array, int]:
-    """One run of L-BFGS from ``x`` in whitened coordinates."""
+def _round(objective: Objective, state: _State, L: Array, pairs: int) -> _State:
+    """One run of L-BFGS in coordinates whitened by ``L L'``; its gradient gives the decrement."""
 
     def f(phi: Array) -> tuple[float, Array]:
-        here = objective.at(x + solve_triangular(L, phi, lower=True, trans="T"), Level.SCORE)
+        x = state.x + solve_triangular(L, phi, lower=True, trans="T")
+        here = objective.at(x, Level.SCORE)
         if here.gradient is None:
             return FAR, np.zeros_like(phi)
         return here.value, solve_triangular(L, here.gradient, lower=True)
 
-    options = {"maxcor": pairs, "maxiter": pairs, "ftol": 0.0, "gtol": 1e-4, "maxls": 30}
-    end = minimize(f, np.zeros_like(x), jac=True, method="L-BFGS-B", options=options)
-    step = solve_triangular(L, end.x, lower=True, trans="T")
-    return x + step, float(end.fun), np.asarray(end.jac), int(end.nit)
+    options = {"maxcor": pairs, "maxiter": pairs, "ftol": 0.0, "gtol": 1e-5, "maxls": 30}
+    end = minimize(f, np.zeros_like(state.x), jac=True, method="L-BFGS-B", options=options)
+    g = np.asarray(end.jac)
+    x = state.x + solve_triangular(L, end.x, lower=True, trans="T")
+    return _State(x, float(end.fun), 0.5 * float(g @ g), state.iterations + int(end.nit))
