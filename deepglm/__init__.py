@@ -1,6 +1,6 @@
 """Nested generalised linear models: from a formula to a report."""
 
-from deepglm import datasets, families, links, penalties
+from deepglm import datasets, errors, families, links, penalties
 from deepglm.families import (
     Binomial,
     Gamma,
@@ -30,6 +30,7 @@ __all__ = [
     "Quasi",
     "Tweedie",
     "datasets",
+    "errors",
     "families",
     "links",
     "penalties",

@@ -7,6 +7,12 @@ do.
 
 from __future__ import annotations
 
+import math
+import sys
+import warnings
+from numbers import Integral, Real
+from typing import Any
+
 from statsmodels.tools.sm_exceptions import (
     ConvergenceWarning as _StatsmodelsConvergenceWarning,
 )
@@ -30,6 +36,10 @@ __all__ = [
     "SingleStartWarning",
     "SpecificationError",
     "UnseenLevelError",
+    "positive_number",
+    "truth_value",
+    "warn_user",
+    "whole_number",
 ]
 
 
@@ -107,3 +117,66 @@ class ScaleWarning(DeepGLMWarning):
 
 class SingleStartWarning(DeepGLMWarning):
     """An optimum that only one start has found."""
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line of the user's code that called the package, however deep the warning arose.
+
+    Parameters
+    ----------
+    message
+        What was found and what was done.
+    category
+        Class of the warning.
+    """
+    frame, level = sys._getframe(1), 2
+    package = __name__.partition(".")[0]
+    while frame.f_back is not None and _is_inside(frame.f_globals, package):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(scope: dict[str, Any], package: str) -> bool:
+    return str(scope.get("__name__", "")).partition(".")[0] == package
+
+
+def whole_number(name: str, value: Any, least: int, remedy: str = "") -> int:
+    """Check a keyword that counts something.
+
+    Examples
+    --------
+    >>> whole_number("starts", 3, least=1)
+    3
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
+        raise SpecificationError(
+            f"{name}={value!r}: a whole number of {least} or more is needed.{remedy}"
+        )
+    return int(value)
+
+
+def positive_number(name: str, value: Any, remedy: str = "") -> float:
+    """Check a keyword that is a finite number above zero.
+
+    Examples
+    --------
+    >>> positive_number("tol", 1e-8)
+    1e-08
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not (real and math.isfinite(value) and value > 0):
+        raise SpecificationError(f"{name}={value!r}: a finite number above zero is needed.{remedy}")
+    return float(value)
+
+
+def truth_value(name: str, value: Any) -> bool:
+    """Check a keyword that is true or false; a text would count as true whatever it says.
+
+    Examples
+    --------
+    >>> truth_value("skip", False)
+    False
+    """
+    if type(value).__name__ not in ("bool", "bool_"):
+        raise SpecificationError(f"{name}={value!r}: accepted are True and False.")
+    return bool(value)

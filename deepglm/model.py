@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,7 @@ from deepglm.errors import (
     ConvergenceWarning,
     DataError,
     FormulaError,
+    SeparationWarning,
     SingleStartWarning,
     SpecificationError,
 )
@@ -58,6 +59,15 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _DEFAULT_HIDDEN: Sequence[int] = (4,)
+
+
+class Search(NamedTuple):
+    """How an optimum was looked for."""
+
+    starts: int
+    hits: int
+    modes: tuple[float, ...]
+    stopped: bool = False
 
 
 class DeepGLM:
@@ -227,7 +237,7 @@ class DeepGLM:
         self,
         data: ModelData,
         family: Any,
-        layers: list[tuple[Sequence[int], Any]],
+        layers: Sequence[tuple[Sequence[int], Any]],
         skip: bool,
         penalty: Any,
         standardize: bool,
@@ -483,13 +493,32 @@ class DeepGLM:
         with workers(n_jobs, self.nobs) as crew:
             if self.predictor.networks:
                 estimate = self._fit_deep(
-                    crew, method, starts, seed, start_params, fixed, kind, maxiter, tol,
-                    until(max_seconds), report,
+                    crew,
+                    method,
+                    starts,
+                    seed,
+                    start_params,
+                    fixed,
+                    kind,
+                    maxiter,
+                    tol,
+                    until(max_seconds),
+                    report,
                 )
             else:
                 choose_method(method, 1, 1)
                 estimate = self._fit_glm(crew, start_params, fixed, kind, maxiter, tol)
-        if not estimate.certificate.certified:
+        separating = estimate.certificate.separating
+        if separating:
+            columns = ", ".join(repr(self.exog_names[j]) for j in separating)
+            warnings.warn(
+                f"the responses are separated by a combination of {columns}: the likelihood rises "
+                "without end along it, so these coefficients have no estimate. Leave out or merge "
+                "columns; predictions are given, standard errors are not.",
+                SeparationWarning,
+                stacklevel=2,
+            )
+        elif not estimate.certificate.certified:
             warnings.warn(str(estimate.certificate), ConvergenceWarning, stacklevel=2)
         elif estimate.starts > 1 and estimate.hits == 1:
             warnings.warn(
@@ -509,30 +538,22 @@ class DeepGLM:
         maxiter: int | None,
         tol: float | None,
     ) -> Estimate:
-        """Fit the ordinary GLM: its coefficients do not depend on the dispersion.
+        """Fit the ordinary GLM.
 
-        Under a penalty they do, and an estimated dispersion is then iterated to its fixed point.
+        Without a penalty its coefficients do not depend on the dispersion, which is left at one;
+        under a penalty an estimated dispersion is maximised over as well.
         """
-        phi = 1.0 if fixed is None else fixed
-        theta = None
-        if start_params is not None:
-            theta = self._to_standard @ self._array(start_params)
-        for _ in range(50):
-            objective = self._objective(crew, phi)
-            outcome = glm(
-                objective,
-                None if theta is None else theta[self._free],
-                tol=1e-18 if tol is None else tol,
-                maxiter=maxiter or 100,
-            )
-            theta = objective.expand(outcome.x)
-            if fixed is not None or not self._precision.any():
-                break
-            new = self._ml_scale(theta)
-            done, phi = abs(new - phi) <= 1e-12 * phi, new
-            if done:
-                break
-        return self._estimate(objective, outcome, theta, phi, fixed, kind, 1, 1, (0.0,))
+        joint = fixed is None and bool(self._precision.any())
+        objective = self._objective(crew, None if joint else fixed or 1.0)
+        given = None if start_params is None else self._given_start(objective, start_params)
+        outcome = glm(
+            objective,
+            given,
+            tol=1e-18 if tol is None else tol,
+            maxiter=100 if maxiter is None else maxiter,
+        )
+        params = objective.expand(outcome.x)
+        return self._estimate(objective, outcome, params, fixed, kind, Search(1, 1, (0.0,)))
 
     def _ml_scale(self, theta: Array) -> float:
         """Dispersion that maximises the extended quasi-likelihood: deviance / n."""
@@ -575,31 +596,24 @@ class DeepGLM:
         best = runs[0]
         params = self._canonical(best.params)
         params = polish_intercept(objective, params, self._free_intercept())
-        k = self.predictor.size
         objective = objective.from_origin(params)
-        outcome = best.outcome
         report("certificate")
-        phi = float(np.exp(params[k])) if fixed is None else fixed
         modes = tuple(run.outcome.value - best.outcome.value for run in runs)
-        total = len(given) + n_starts
-        return self._estimate(
-            objective, outcome, params, phi, fixed, kind, total, hits(runs), modes, stop()
-        )
+        search = Search(len(given) + n_starts, hits(runs), modes, stop())
+        return self._estimate(objective, best.outcome, params, fixed, kind, search)
 
     def _estimate(
         self,
         objective: Objective,
         outcome: Outcome,
         full: Array,
-        phi: float,
         fixed: float | None,
         kind: str,
-        starts: int,
-        n_hits: int,
-        modes: tuple[float, ...],
-        stopped: bool = False,
+        search: Search,
     ) -> Estimate:
-        certificate = certify(objective, full[objective.free], stopped=stopped)
+        aux = full[self.predictor.size :]
+        phi = float(np.exp(aux[0])) if len(aux) else 1.0 if fixed is None else fixed
+        certificate = certify(objective, full[objective.free], stopped=search.stopped)
         theta = full[: self.predictor.size]
         value = objective.at(full[objective.free], Level.VALUE).value
         return Estimate(
@@ -615,9 +629,9 @@ class DeepGLM:
             certificate=certificate,
             method=outcome.method,
             iterations=outcome.iterations,
-            starts=starts,
-            hits=n_hits,
-            modes=modes,
+            starts=search.starts,
+            hits=search.hits,
+            modes=search.modes,
             history=outcome.history,
             evaluations=dict(objective.counts),
         )
@@ -702,7 +716,7 @@ class DeepGLM:
 
         return pack(marks) > 0
 
-    def _intercepts(self) -> Array:
+    def _intercepts(self) -> Mask:
         """(size,) true for intercepts of hidden units and of the final layer."""
         return self.predictor.hidden_intercepts | self._free_intercept(any_penalty=True)
 
@@ -853,7 +867,7 @@ def _reporter(progress: bool | Callable[[str], None] | None) -> Callable[[str], 
     if callable(progress):
         return progress
     if progress:
-        return lambda text: print(text, flush=True)
+        return lambda text: print(text, flush=True)  # noqa: T201 - the user asked for it
     return lambda text: None
 
 

@@ -1,7 +1,8 @@
-"""What a model keeps of its data: how columns are built again, and the values beside them."""
+"""What builds the columns of a design: a formula's design, or plain columns of an array."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -9,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deepglm.data.rows import Rows, check_exposure
-from deepglm.data.standardise import Standardisation
+from deepglm.data.checks import as_floats
 from deepglm.errors import DataError, MissingColumnError
+from deepglm.formula.columns import listed
 
 Array = npt.NDArray[np.float64]
 
@@ -33,6 +34,16 @@ def intercept_column(source: ColumnSource) -> int | None:
     return 0 if source.has_intercept else None
 
 
+def made_from(source: ColumnSource, column: int) -> str:
+    """Name a column, and the variables that it is made from if they are called otherwise."""
+    name = source.names[column]
+    inputs = getattr(source, "input_columns", {})
+    variables = [repr(variable) for variable, columns in inputs.items() if column in columns]
+    if not variables or variables == [repr(name)]:
+        return repr(name)
+    return f"{name!r} (made from {', '.join(variables)})"
+
+
 @dataclass(frozen=True)
 class PlainColumns:
     """Columns of an array as they are, for models without a formula.
@@ -45,11 +56,15 @@ class PlainColumns:
         Numbers of the columns that belong to this design.
     intercept
         Which column of this design is constant; None for none.
+    added
+        Whether the first column was added by the model (``add_constant=True``): new rows may come
+        without it.
     """
 
     all_names: tuple[str, ...]
     keep: tuple[int, ...]
     intercept: int | None = None
+    added: bool = False
 
     @property
     def has_intercept(self) -> bool:
@@ -63,130 +78,38 @@ class PlainColumns:
 
     def build(self, data: Any) -> Array:
         """(n, p) float matrix; labelled columns are found by their names."""
-        if isinstance(data, pd.DataFrame):
-            missing = [name for name in self.all_names if name not in data.columns]
-            if len(missing) == 0:
-                data = data[list(self.all_names)]
-        X = np.asarray(data, dtype=float)
-        X = X[:, None] if X.ndim == 1 and len(self.all_names) == 1 else np.atleast_2d(X)
-        if X.shape[1] != len(self.all_names):
-            raise DataError(
-                f"exog has {X.shape[1]} columns; this model was given {len(self.all_names)}: "
-                f"{', '.join(self.all_names)}."
-            )
+        if isinstance(data, Mapping):
+            data = pd.DataFrame({name: np.atleast_1d(values) for name, values in data.items()})
+        X = self._labelled(data) if isinstance(data, pd.DataFrame) else self._unlabelled(data)
+        if len(X) == 0:
+            raise DataError("exog has no rows; give at least one.")
         return X[:, list(self.keep)]
 
-
-@dataclass(frozen=True)
-class RowVariable:
-    """Offset, exposure or a weight: where it came from and its values on the rows kept."""
-
-    name: str | None
-    values: Array
-
-    def on(self, data: Any, given: Any, role: str, n: int) -> Array:
-        """Values on new rows: what the caller gives, or the column of the same name."""
-        if given is not None:
-            return column_values(data, given, role, n)
-        if self.name is None:
-            raise DataError(
-                f"the model was fitted with an {role} given as an array, so it cannot be looked up "
-                f"in new data; pass {role}= for the new rows as well."
-            )
-        return column_values(data, self.name, role, n)
-
-
-@dataclass(frozen=True)
-class ModelData:
-    """Everything that a model keeps of its data.
-
-    Parameters
-    ----------
-    rows
-        Standardised rows for the numerical core.
-    sources
-        What builds the columns: the final layer's, then every deep term's.
-    standards
-        Centre and scale of every design's columns.
-    aliased
-        For every design, the columns that earlier ones determine.
-    endog
-        Response as the analyst sees it: (n,), or (n, 2) for binomial counts.
-    endog_name
-        Its name.
-    trials
-        (n,) binomial trials, ones for other responses.
-    variables
-        Offset, exposure and weights by role, as far as they were given.
-    index
-        Labels of the rows kept.
-    dropped
-        Rows left out because something was missing.
-    response
-        What rebuilds the response on new rows; None for a model from arrays.
-    """
-
-    rows: Rows
-    sources: tuple[ColumnSource, ...]
-    standards: tuple[Standardisation, ...]
-    aliased: tuple[tuple[int, ...], ...]
-    endog: Array
-    endog_name: str
-    trials: Array
-    variables: dict[str, RowVariable]
-    index: pd.Index
-    dropped: int
-    response: Any = None
-
-    def designs(self, data: Any) -> list[Array]:
-        """Standardised (columns, n) designs of new rows; NaN where an input is missing."""
-        built: dict[int, Array] = {}
-        designs = []
-        for source, standard in zip(self.sources, self.standards, strict=True):
-            if id(source) not in built:
-                built[id(source)] = np.ascontiguousarray(source.build(data).T)
-            designs.append(standard.apply(built[id(source)].copy()))
-        return designs
-
-    def offset_on(self, data: Any, n: int, offset: Any, exposure: Any) -> Array:
-        """Offset plus log exposure on new rows."""
-        total = np.zeros(n)
-        for role, given in (("offset", offset), ("exposure", exposure)):
-            variable = self.variables.get(role)
-            if variable is None and given is None:
-                continue
-            if variable is None:
-                values = column_values(data, given, role, n)
-            else:
-                values = variable.on(data, given, role, n)
-            if role == "exposure":
-                check_exposure(values, role)
-                values = np.log(values)
-            total += values
-        return total
-
-
-def column_values(data: Any, given: Any, role: str, n: int) -> Array:
-    """A column by name, an array or a number, as (n,) floats."""
-    if isinstance(given, str):
-        try:
-            given = data[given]
-        except (KeyError, TypeError, IndexError):
-            present = ", ".join(map(str, getattr(data, "columns", getattr(data, "keys", list)())))
+    def _labelled(self, data: pd.DataFrame) -> Array:
+        columns = {str(name): j for j, name in enumerate(data.columns)}
+        found = [columns.get(name) for name in self.all_names]
+        if self.added and found[0] is None:
+            data = data.assign(**{self.all_names[0]: 1.0})
+            found[0] = data.shape[1] - 1
+        missing = [n for n, at in zip(self.all_names, found, strict=True) if at is None]
+        if missing:
             raise MissingColumnError(
-                f"{role}={given!r} is not a column of the data, which have: {present}. Name another "
-                f"column, or pass the values themselves as {role}=."
-            ) from None
-    if hasattr(given, "to_numpy"):
-        values = given.to_numpy(dtype=float, na_value=np.nan)
-    else:
-        values = np.asarray(given, dtype=float)
-    if values.ndim == 0:
-        values = np.full(n, float(values))
-    values = np.squeeze(values) if values.ndim > 1 else values
-    if values.shape != (n,):
-        raise DataError(
-            f"{role} has {values.shape[0] if values.ndim else 0} values for {n} rows; give one value "
-            "per row of the data, or the name of a column."
-        )
-    return values
+                f"exog has no column {missing[0]!r}; it has {listed(columns)}. This model needs "
+                f"{listed(self.all_names)}; columns are found by their names. Add or rename it, "
+                "or pass exog.to_numpy() with the columns in this order."
+            )
+        return as_floats(data.iloc[:, [at for at in found if at is not None]], "exog", data.index)
+
+    def _unlabelled(self, data: Any) -> Array:
+        X = as_floats(data, "exog")
+        width = len(self.all_names)
+        if X.ndim == 1:  # one column, or one row of several
+            X = X[:, None] if width - self.added == 1 else X[None, :]
+        if self.added and X.shape[1] == width - 1:
+            X = np.column_stack((np.ones(len(X)), X))
+        if X.ndim != 2 or X.shape[1] != width:
+            raise DataError(
+                f"exog has {X.shape[-1]} columns; this model was given {width}: "
+                f"{listed(self.all_names)}."
+            )
+        return X

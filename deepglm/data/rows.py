@@ -8,8 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.errors import DataError
-
 Array = npt.NDArray[np.float64]
 
 BLOCK_ROWS = 2048
@@ -46,7 +44,7 @@ class Rows:
     @property
     def n(self) -> int:
         """Number of rows."""
-        return self.y.shape[-1]
+        return int(self.y.shape[-1])
 
     def take(self, lo: int, hi: int) -> Rows:
         """Rows ``lo`` to ``hi`` as views."""
@@ -59,30 +57,8 @@ class Rows:
             None if self.constant is None else self.constant[lo:hi],
         )
 
-    def blocks(self, size: int = BLOCK_ROWS) -> Iterator[Rows]:
-        """Walk the rows in blocks of ``size``."""
-        for lo in range(0, self.n, size):
-            yield self.take(lo, min(lo + size, self.n))
-
-
-def check_weights(values: Array, name: str) -> None:
-    """Raise unless every weight is finite and not negative and some are positive."""
-    bad = np.flatnonzero(~np.isfinite(values) | (values < 0))
-    if bad.size:
-        raise DataError(
-            f"{name} has the value {values[bad[0]]} in row {bad[0]} ({bad.size} such rows); weights "
-            "are finite and not negative. Correct them, or leave those rows out with subset=."
-        )
-    if not (values > 0).any():
-        raise DataError(f"{name} is zero in every row; at least one row must count.")
-
-
-def check_exposure(values: Array, name: str) -> None:
-    """Raise unless every exposure is finite and positive."""
-    bad = np.flatnonzero(~np.isfinite(values) | (values <= 0))
-    if bad.size:
-        raise DataError(
-            f"exposure {name!r} has the value {values[bad[0]]} in row {bad[0]} ({bad.size} such rows); "
-            "its logarithm enters the linear predictor, so it must be finite and above zero. Leave "
-            "those rows out with subset=, or correct them."
-        )
+    def blocks(self, size: int | None = None) -> Iterator[Rows]:
+        """Walk the rows in blocks of ``size``, by default ``BLOCK_ROWS``."""
+        step = BLOCK_ROWS if size is None else size
+        for lo in range(0, self.n, step):
+            yield self.take(lo, min(lo + step, self.n))

@@ -8,6 +8,7 @@ from deepglm.data import Rows
 from deepglm.errors import SpecificationError
 from deepglm.execution import Workers
 from deepglm.families import Family, adapt
+from deepglm.inference import residuals
 from deepglm.inference.fitted import Array, Fitted
 from deepglm.likelihood import Likelihood
 from deepglm.predictor import Predictor
@@ -52,9 +53,7 @@ def deviance(family: Family, rows: Rows, mu: Array) -> float:
 
 def pearson_chi2(fitted: Fitted) -> float:
     """Sum of squared Pearson residuals."""
-    rows = fitted.rows
-    squares = rows.weight * (rows.y - fitted.mu) ** 2 / fitted.family.variance(fitted.mu)
-    return float(rows.freq @ squares)
+    return float(fitted.rows.freq @ residuals.pearson(fitted) ** 2)
 
 
 def null_mean(family: Family, rows: Rows) -> Array:

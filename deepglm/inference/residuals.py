@@ -12,8 +12,8 @@ import numpy as np
 from statsmodels.genmod.families import Binomial
 
 from deepglm.errors import NotAvailableError
-from deepglm.families import Family
-from deepglm.inference.fitted import Array, Fitted
+from deepglm.families import Family, Level
+from deepglm.inference.fitted import Array, Codes, Fitted
 
 __all__ = ["anscombe", "deviance", "pearson", "response", "working"]
 
@@ -24,11 +24,32 @@ def response(fitted: Fitted, trials: Array) -> Array:
 
 
 def pearson(fitted: Fitted) -> Array:
-    """Response minus mean over its standard deviation at dispersion 1."""
-    rows, family = fitted.rows, fitted.family
-    return np.asarray(
-        np.sqrt(rows.weight) * (rows.y - fitted.mu) / np.sqrt(family.variance(fitted.mu))
+    """Response minus mean over its standard deviation at dispersion 1.
+
+    A fitted probability may round to 0 or 1, where the variance is zero. There it is the row's
+    score over the root of its expected information: the same number, from the tails of the link.
+    """
+    rows, mu = fitted.rows, fitted.mu
+    variance = fitted.family.variance(mu)
+    flat = variance <= 0.0
+    spread = np.sqrt(np.where(flat, 1.0, variance))
+    values = np.asarray(np.sqrt(rows.weight) * (rows.y - mu) / spread)
+    if flat.any():
+        values[flat] = _standardised_score(fitted, np.flatnonzero(flat))
+    return values
+
+
+def _standardised_score(fitted: Fitted, which: Codes) -> Array:
+    rows = fitted.rows
+    terms = fitted.unscaled.family.rows(
+        rows.y[which], fitted.eta[None, which], np.zeros(0), rows.weight[which], Level.FISHER
     )
+    assert terms.score is not None and terms.information is not None
+    with np.errstate(divide="ignore", invalid="ignore"):
+        values = terms.score[0] / np.sqrt(terms.information[0, 0])
+    # both have underflowed: the mean has met the response
+    values[terms.score[0] == 0.0] = 0.0
+    return np.asarray(values)
 
 
 def working(fitted: Fitted) -> Array:
@@ -59,15 +80,17 @@ def anscombe(fitted: Fitted, trials: Array, scale: float) -> Array:
     family = _with_trials(fitted.family, trials)
     rows = fitted.rows
     try:
-        values = family.resid_anscombe(
-            rows.y, fitted.mu, var_weights=rows.weight / trials, scale=scale
-        )
+        with np.errstate(divide="ignore", invalid="ignore"):
+            values = family.resid_anscombe(
+                rows.y, fitted.mu, var_weights=rows.weight / trials, scale=scale
+            )
     except NotImplementedError:
         raise NotAvailableError(
             f"Anscombe residuals have no closed form for the family {fitted.family.name}; "
             "resid_deviance is close to normal as well."
         ) from None
-    return np.asarray(values)
+    # at the end of a range its formula is 0 / 0, whose limit is zero
+    return np.where(rows.y == fitted.mu, 0.0, values)
 
 
 def _with_trials(family: Family, trials: Array) -> Any:

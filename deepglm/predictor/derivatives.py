@@ -49,7 +49,9 @@ class Forward:
     """Whether every linear predictor lies in its inverse link's domain."""
 
 
-def forward(coefficients: Coefficients, predictor: Predictor, designs: Sequence[Array], order: int) -> Forward:
+def forward(
+    coefficients: Coefficients, predictor: Predictor, designs: Sequence[Array], order: int
+) -> Forward:
     """Run a block of rows through the predictor.
 
     Parameters
@@ -138,7 +140,9 @@ def _deltas(one: Pass, k: int) -> list[Array]:
     return deltas[::-1]
 
 
-def jacobian(state: Forward, predictor: Predictor, k: int = 0, factor: Array | None = None) -> Array:
+def jacobian(
+    state: Forward, predictor: Predictor, k: int = 0, factor: Array | None = None
+) -> Array:
     """Derivatives of ``eta_k`` by every coefficient, row by row.
 
     Parameters
@@ -175,7 +179,9 @@ def jacobian(state: Forward, predictor: Predictor, k: int = 0, factor: Array | N
     return J
 
 
-def final_jacobian(state: Forward, predictor: Predictor, k: int = 0, factor: Array | None = None) -> Array:
+def final_jacobian(
+    state: Forward, predictor: Predictor, k: int = 0, factor: Array | None = None
+) -> Array:
     """The rows of :func:`jacobian` that belong to the final layer, in the same order."""
     parts = [(predictor.slices[0], state.glm)]
     at = 1

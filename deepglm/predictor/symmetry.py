@@ -145,7 +145,10 @@ def _move_linear(B: Array, above: Array, intercept: Array) -> None:
 
 
 def canonical_form(
-    predictor: Predictor, theta: Array, unit_sd: tuple[tuple[Array, ...], ...], fixed_intercepts: Mask
+    predictor: Predictor,
+    theta: Array,
+    unit_sd: tuple[tuple[Array, ...], ...],
+    fixed_intercepts: Mask,
 ) -> Array:
     """Resolve the discrete symmetries: signs first, then the order of the units.
 

@@ -19,7 +19,9 @@ class Standard(Protocol):
     def scale(self) -> Array: ...
 
 
-def user_matrix(predictor: Predictor, standards: Sequence[Standard], intercept: int | None) -> Array:
+def user_matrix(
+    predictor: Predictor, standards: Sequence[Standard], intercept: int | None
+) -> Array:
     """(size, size) matrix ``T`` with ``params = T theta``.
 
     A slope on ``(x - m) / s`` is ``s`` times a slope on ``x``; the centres move into the
@@ -65,7 +67,9 @@ class _Padded:
         self.scale = np.concatenate(([1.0], standard.scale))
 
 
-def _place(T: Array, numbers: Array, standard: Standard, intercept: int | None, inverse: bool) -> None:
+def _place(
+    T: Array, numbers: Array, standard: Standard, intercept: int | None, inverse: bool
+) -> None:
     factor = standard.scale if inverse else 1.0 / standard.scale
     shift = standard.centre if inverse else -standard.centre / standard.scale
     for row in numbers:

@@ -9,6 +9,7 @@ from deepglm.data import Rows
 from deepglm.families import Level
 from deepglm.predictor import Coefficients, Predictor, forward
 from deepglm.solvers.objective import Objective
+from deepglm.solvers.separation import separating_columns
 from deepglm.solvers.status import Certificate, Status
 
 Array = npt.NDArray[np.float64]
@@ -22,6 +23,9 @@ EIGENVALUE = 1e-9
 
 STEEP = 15.0
 """Norm of the slopes, on standardised inputs, beyond which a bounded unit is a step."""
+
+RUNAWAY = 50.0
+"""Standardised coefficient beyond which an unpenalised fit that has no optimum is running away."""
 
 BOUNDED = ("tanh", "logistic", "probit", "cloglog", "loglog", "cauchit")
 
@@ -43,15 +47,76 @@ def certify(objective: Objective, x: Array, *, stopped: bool = False) -> Certifi
     coefficients, _ = likelihood.split(params)
     saturated = saturated_units(predictor, coefficients, objective.rows)
     kinked = any(link.kinked for net in predictor.networks for link in net.links)
+    separating = tuple(int(j) for j in separating_columns(objective, params))
     here = objective.at(x, Level.OBSERVED)
     if here.gradient is None or here.information is None:
-        return Certificate(Status.STALLED, np.inf, np.nan, np.nan, 0, len(x), saturated, kinked)
+        return Certificate(Status.STALLED, np.inf, np.nan, np.nan, 0, len(x), saturated)
     decrement, e = decrement_and_spectrum(here.gradient, here.information)
     smallest, largest = float(e[0]), float(e[-1])
-    rank = int((e > 1e-7 * largest).sum())
-    condition = largest / smallest if smallest > 0 else np.inf
-    status = _verdict(decrement, smallest, kinked, saturated, objective, stopped)
-    return Certificate(status, decrement, smallest, condition, rank, len(x), saturated, kinked)
+    if kinked and smallest <= EIGENVALUE:
+        decrement = _decrement_where_curved(here.gradient, here.information)
+    stationary, positive = decrement < DECREMENT, smallest > EIGENVALUE
+    endless = _endless(objective, params, saturated, stationary and positive)
+    if separating or endless:
+        status = Status.NO_MAXIMUM
+    elif stationary and (positive or kinked):
+        status = Status.CERTIFIED
+    elif stopped:
+        status = Status.OUT_OF_TIME
+    elif kinked and at_a_kink(predictor, coefficients, objective.rows):
+        status = Status.AT_A_KINK
+    elif not positive:
+        status = Status.SADDLE
+    else:
+        status = Status.NOT_STATIONARY
+    return Certificate(
+        status,
+        decrement,
+        smallest,
+        largest / smallest if smallest > 0 else np.inf,
+        int((e > 1e-7 * largest).sum()),
+        len(x),
+        saturated,
+        separating,
+    )
+
+
+def _endless(
+    objective: Objective, params: Array, saturated: tuple[str, ...], optimum: bool
+) -> bool:
+    """Whether an unpenalised hidden layer runs away: to a step function, or without end."""
+    predictor = objective.likelihood.predictor
+    k = predictor.size
+    hidden = objective.free[:k] & ~predictor.final & (objective.precision[:k] == 0)
+    if not hidden.any():
+        return False
+    return bool(saturated) or (not optimum and bool(np.abs(params[:k]).max() > RUNAWAY))
+
+
+def _decrement_where_curved(gradient: Array, information: Array) -> float:
+    """Decrement of a piecewise-linear model: over the directions that have curvature.
+
+    A gradient along a direction without any makes it infinite.
+    """
+    d = np.sqrt(np.maximum(np.diag(information), 1e-300))
+    e, Q = np.linalg.eigh(information / d / d[:, None])
+    g = Q.T @ (gradient / d)
+    curved = e > EIGENVALUE
+    if np.abs(g[~curved]).max(initial=0.0) > 1e-4:
+        return np.inf
+    return 0.5 * float(np.sum(g[curved] ** 2 / e[curved]))
+
+
+def at_a_kink(predictor: Predictor, c: Coefficients, rows: Rows) -> bool:
+    """Whether some row lies on the kink of a piecewise-linear unit."""
+    for block in rows.blocks():
+        for t, one in enumerate(forward(c, predictor, block.designs, 0).passes):
+            for link, B, z in zip(predictor.networks[t].links, one.layers, one.z[:-1], strict=True):
+                if link.kinked:
+                    a = np.abs(B[:, 1:] @ z + B[:, :1])
+                    if (a < 1e-6 * (1.0 + a.max(axis=1, keepdims=True))).any():
+                        return True
+    return False
 
 
 def decrement_and_spectrum(gradient: Array, information: Array) -> tuple[float, Array]:
@@ -69,28 +134,6 @@ def decrement_and_spectrum(gradient: Array, information: Array) -> tuple[float, 
         return np.inf, e
     g = Q.T @ (gradient / d)
     return 0.5 * float(np.sum(g * g / e)), e
-
-
-def _verdict(
-    decrement: float,
-    smallest: float,
-    kinked: bool,
-    saturated: tuple[str, ...],
-    objective: Objective,
-    stopped: bool,
-) -> Status:
-    positive = smallest > EIGENVALUE
-    if decrement < DECREMENT and positive:
-        return Status.CERTIFIED
-    if stopped:
-        return Status.OUT_OF_TIME
-    if saturated and not objective.penalty.all():
-        return Status.NO_MAXIMUM
-    if kinked:
-        return Status.AT_A_KINK
-    if not positive:
-        return Status.SADDLE
-    return Status.NOT_STATIONARY
 
 
 def saturated_units(predictor: Predictor, c: Coefficients, rows: Rows) -> tuple[str, ...]:

@@ -18,7 +18,9 @@ from deepglm.solvers.status import Outcome
 Array = npt.NDArray[np.float64]
 
 
-def final_layer(objective: Objective, params: Array, *, tol: float = 1e-4, maxiter: int = 25) -> Array:
+def final_layer(
+    objective: Objective, params: Array, *, tol: float = 1e-4, maxiter: int = 25
+) -> Array:
     """Full vector of parameters whose final layer is (nearly) optimal given the hidden units.
 
     Auxiliary parameters and pinned coefficients of hidden units are free here as well: a pin is a
@@ -35,7 +37,9 @@ def final_layer(objective: Objective, params: Array, *, tol: float = 1e-4, maxit
     """
     predictor = objective.likelihood.predictor
     free = np.zeros(objective.likelihood.size, dtype=bool)
-    free[: predictor.size] = predictor.final & (objective.free[: predictor.size] | predictor.output_weights)
+    free[: predictor.size] = predictor.final & (
+        objective.free[: predictor.size] | predictor.output_weights
+    )
     aux = np.zeros_like(free)
     aux[predictor.size :] = objective.free[predictor.size :]
     params = params.copy()
@@ -110,7 +114,7 @@ def _solve(A: Array, b: Array) -> Array:
 
 
 def glm(
-    objective: Objective, x: Array | None = None, *, tol: float = 1e-18, maxiter: int = 100
+    objective: Objective, given: Array | None = None, *, tol: float = 1e-18, maxiter: int = 100
 ) -> Outcome:
     """Fit the ordinary GLM: no hidden layers.
 
@@ -122,22 +126,29 @@ def glm(
     ----------
     objective
         Minus the penalised log-likelihood.
-    x
-        (free,) where to start; by default a least-squares step from the family's starting mean.
+    given
+        (size,) full vector to start from; by default a least-squares step from the family's
+        starting mean.
     tol
         Half the decrement at which to stop; the default asks for all digits.
     maxiter
         Steps at most.
     """
-    candidates = [] if x is None else [x]
-    candidates += [_least_squares(objective), _level(objective, objective.origin)[objective.free]]
-    for start in candidates:
+    final = np.zeros(objective.likelihood.size, dtype=bool)
+    final[: objective.likelihood.predictor.size] = True
+    sub = objective.from_origin(objective.origin, objective.free & final)
+    candidates = [] if given is None else [given]
+    candidates += [sub.expand(_least_squares(sub)), _level(objective, objective.origin)]
+    for params in candidates:
+        start = params[objective.free]
         if np.isfinite(objective.at(start, Level.VALUE).value):
             break
     return scoring(objective, start, tol=tol, maxiter=maxiter, damping=1e-12, name="irls")
 
 
-def polish_intercept(objective: Objective, params: Array, intercept: Array) -> Array:
+def polish_intercept(
+    objective: Objective, params: Array, intercept: npt.NDArray[np.bool_]
+) -> Array:
     """Solve the final intercept's own score equation to rounding.
 
     With a canonical link this makes fitted and observed totals equal (the balance property); the

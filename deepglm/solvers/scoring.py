@@ -163,7 +163,7 @@ def _escape(
     length = np.sqrt(2.0 / curvature)
     for _ in range(12):
         for sign in (1.0, -1.0):
-            there = x + sign * length * direction
+            there: Array = x + sign * length * direction
             if objective.at(there, Level.VALUE).value < now.value - 1e-9 * abs(now.value):
                 return there
         length /= 3.0

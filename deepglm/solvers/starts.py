@@ -53,7 +53,7 @@ def _draw_network(
         direction /= np.linalg.norm(direction, axis=1, keepdims=True)
         low, high = SLOPES.get(link.name, (0.5, 2.5))
         norm = rng.uniform(low, high, size=(q, 1))
-        place = rng.uniform(size=q)
+        place = rng.uniform(size=(q,))
         # columns without spread are aliased; their slopes are held at zero
         slopes = np.where(sd > 0, direction * norm / np.where(sd > 0, sd, 1.0), 0.0)
         B[:, 1:] = slopes
@@ -73,7 +73,8 @@ def weighted_sd(z: Array, freq: Array) -> Array:
     total = freq.sum()
     mean = (z @ freq) / total
     moved = z - mean[:, None]
-    return np.sqrt((moved * moved) @ freq / total)
+    sd: Array = np.sqrt((moved * moved) @ freq / total)
+    return sd
 
 
 def weighted_quantile(values: Array, freq: Array, level: float) -> float:

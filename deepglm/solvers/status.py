@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
@@ -29,12 +28,13 @@ class Status(Enum):
         "try another seed or more starts, fewer units, or a penalty",
     )
     AT_A_KINK = (
-        "at a kink: the optimum lies where a piecewise-linear unit bends, so there is no derivative",
+        "at a kink: the optimum lies where a piecewise-linear unit bends and has no derivative",
         "use activation='smooth_tobit', the smooth twin, for inference",
     )
     NO_MAXIMUM = (
         "the likelihood has no maximum: it rises without end along a direction",
-        "use penalty='weak' (the default) or fewer units",
+        "use penalty='weak' (the default) or fewer units; for separated responses, leave out or "
+        "merge the columns named",
     )
     OUT_OF_TIME = (
         "stopped by max_seconds before the optimum",
@@ -102,10 +102,8 @@ class Certificate:
         Rank of the scaled ``H + S`` and number of free parameters.
     saturated
         Hidden units, by name, that are a step function on these data.
-    kinks
-        Whether an activation is piecewise linear (no curvature is asked of such a fit).
-    notes
-        Further facts by name.
+    separating
+        Numbers of the final layer's coefficients along which the responses are separated.
     """
 
     status: Status
@@ -115,8 +113,7 @@ class Certificate:
     rank: int
     size: int
     saturated: tuple[str, ...] = ()
-    kinks: bool = False
-    notes: Mapping[str, str] = field(default_factory=dict)
+    separating: tuple[int, ...] = ()
 
     @property
     def certified(self) -> bool:
@@ -124,5 +121,8 @@ class Certificate:
         return self.status is Status.CERTIFIED
 
     def __str__(self) -> str:
-        text = f"{self.status.sentence} (decrement {self.decrement:.1e}, smallest eigenvalue {self.smallest_eigenvalue:.1e})"
+        text = (
+            f"{self.status.sentence} (decrement {self.decrement:.1e}, smallest eigenvalue "
+            f"{self.smallest_eigenvalue:.1e})"
+        )
         return text if not self.status.remedy else f"{text}; {self.status.remedy}"

@@ -161,7 +161,7 @@ def _metric(
 
 
 def _sample(objective: Objective, rng: np.random.Generator) -> list[tuple[int, int]] | None:
-    """Random runs of rows: at least twenty rows per parameter, a twentieth of all, at most fifty."""
+    """Random runs: a twentieth of the rows, within twenty to fifty rows per parameter."""
     n, p = objective.rows.n, objective.size
     wanted = min(max(20 * p, n // 20), 50 * p)
     runs = row_runs(n, RUN_ROWS)
@@ -182,8 +182,13 @@ def _round(objective: Objective, state: _State, L: Array, pairs: int) -> _State:
             return FAR, np.zeros_like(phi)
         return here.value, solve_triangular(L, here.gradient, lower=True)
 
-    options = {"maxcor": pairs, "maxiter": pairs, "ftol": 0.0, "gtol": 1e-5, "maxls": 30}
-    end = minimize(f, np.zeros_like(state.x), jac=True, method="L-BFGS-B", options=options)
+    end = minimize(
+        f,
+        np.zeros_like(state.x),
+        jac=True,
+        method="L-BFGS-B",
+        options={"maxcor": pairs, "maxiter": pairs, "ftol": 0.0, "gtol": 1e-5, "maxls": 30},
+    )
     g = np.asarray(end.jac)
     x = state.x + solve_triangular(L, end.x, lower=True, trans="T")
     return _State(x, float(end.fun), 0.5 * float(g @ g), state.iterations + int(end.nit))

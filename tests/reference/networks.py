@@ -122,7 +122,12 @@ OWN = {
     "nb_log": (QUAKES, "quakes_scaled", dg.NegativeBinomial(alpha=0.1), None),
     "gamma_log": (QUAKES, "quakes_scaled", dg.Gamma(LOG), 1.0),
     "invgauss_log": (QUAKES, "quakes_scaled", dg.InverseGaussian(LOG), 1.0),
-    "gaussian_ml": ("np.log(stations) ~ lat + long + depth + mag", "quakes_scaled", dg.Gaussian(), None),
+    "gaussian_ml": (
+        "np.log(stations) ~ lat + long + depth + mag",
+        "quakes_scaled",
+        dg.Gaussian(),
+        None,
+    ),
     "binomial_logit": (ESOPH, "esoph_scaled", dg.Binomial(), None),
     "binomial_probit": (ESOPH, "esoph_scaled", dg.Binomial(dg.families.links.Probit()), None),
     "binomial_cloglog": (ESOPH, "esoph_scaled", dg.Binomial(dg.families.links.CLogLog()), None),
