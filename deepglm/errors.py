@@ -64,7 +64,7 @@ class UnseenLevelError(DeepGLMError, ValueError):
 
 
 class DataError(DeepGLMError, ValueError):
-    """Rows that no model of this kind can be fitted to: empty, outside the support, wrong length."""
+    """Rows that no model of this kind can be fitted to: none, outside the support, too few."""
 
 
 class MissingDataError(DataError):

@@ -6,14 +6,24 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from numbers import Real
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from deepglm import families, links, penalties
 from deepglm import formula as fm
-from deepglm.data import ModelData, Request, from_arrays, from_formula, intercept_column
+from deepglm.data import (
+    ModelData,
+    Request,
+    aliased_columns,
+    as_floats,
+    from_arrays,
+    from_formula,
+    intercept_column,
+    table_rows,
+)
 from deepglm.errors import (
     ConvergenceWarning,
     DataError,
@@ -21,37 +31,30 @@ from deepglm.errors import (
     SeparationWarning,
     SingleStartWarning,
     SpecificationError,
+    positive_number,
+    truth_value,
+    whole_number,
 )
-from deepglm.execution import Workers, workers
+from deepglm.execution import workers
 from deepglm.families import Level
 from deepglm.likelihood import Likelihood, Sums
 from deepglm.predictor import (
     Network,
     Predictor,
-    canonical_form,
     check_structure,
-    pinned_form,
+    forward,
+    pack,
     pins,
     standard_matrix,
     user_matrix,
 )
 from deepglm.results import DeepGLMResults, Estimate, check_covariance
 from deepglm.solvers import (
-    Certificate,
-    Objective,
-    Outcome,
-    Run,
-    Starts,
-    Status,
-    certify,
-    choose_method,
-    default_starts,
-    from_starts,
-    glm,
-    hits,
-    polish_intercept,
-    solver,
-    unit_sd,
+    Options,
+    Problem,
+    Solution,
+    fit_glm,
+    fit_network,
     until,
 )
 
@@ -59,15 +62,6 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 _DEFAULT_HIDDEN: Sequence[int] = (4,)
-
-
-class Search(NamedTuple):
-    """How an optimum was looked for."""
-
-    starts: int
-    hits: int
-    modes: tuple[float, ...]
-    stopped: bool = False
 
 
 class DeepGLM:
@@ -137,14 +131,12 @@ class DeepGLM:
         standardize: bool = True,
         missing: str = "drop",
     ) -> None:
+        _check_formula(formula)
+        table_rows(data)  # what is no table is refused before the formula is read
         env = fm.capture(formula, data, depth=_user_depth())
         parsed = fm.parse(formula, env)
         if parsed.deep and hidden is not _DEFAULT_HIDDEN:
-            raise FormulaError(
-                f"hidden={hidden!r} stands beside deep() in the formula, so it is not clear which "
-                f"terms go through hidden layers. Write units= inside deep(), as in "
-                f"'{parsed.deep[0].source[:-1]}, units={tuple(hidden)!r})', and leave hidden= out."
-            )
+            raise _both_deep_and_hidden(parsed.deep[0].source, hidden)
         units = () if parsed.deep else _units(hidden)
         request = Request(
             {
@@ -204,15 +196,15 @@ class DeepGLM:
         exog_names, endog_name
             Names for arrays without labels.
         add_constant
-            Put a constant column in front.
+            Put a constant column in front. New rows for a prediction come without it.
 
         Notes
         -----
-        The other parameters are those of the constructor.
+        The other parameters are those of the constructor. With hidden layers the constant comes
+        first among the parameters, wherever it stands in `exog`.
         """
         units = _units(hidden)
-        if add_constant:
-            exog, exog_names = _with_constant(exog, exog_names)
+        truth_value("add_constant", add_constant)
         request = Request(
             {
                 "offset": offset,
@@ -228,7 +220,7 @@ class DeepGLM:
         )
         model = cls.__new__(cls)
         model.formula = None
-        data = from_arrays(endog, exog, request, exog_names, endog_name)
+        data = from_arrays(endog, exog, request, exog_names, endog_name, add_constant)
         layers = [(units, activation)] if units else []
         model._build(data, family, layers, skip and bool(units), penalty, standardize)
         return model
@@ -242,16 +234,18 @@ class DeepGLM:
         penalty: Any,
         standardize: bool,
     ) -> None:
-        self._data = data
         self._adapted = families.adapt(families.Gaussian() if family is None else family)
-        self._adapted.check_response(data.rows.y, data.endog_name)
-        self._check_exposure()
+        self._data = replace(data, link=self._adapted.link.name)
+        self._check_response()
+        if "exposure" in data.variables:
+            self._data.check_takes_exposure()
         self.penalty = penalties.get(penalty)
         self.standardize = bool(standardize)
         networks = tuple(
             Network(len(source.names), tuple(units), _links(activation, len(units)))
             for source, (units, activation) in zip(data.sources[1:], layers, strict=True)
         )
+        _check_inputs(data)
         self.predictor = Predictor(len(data.sources[0].names), networks, self._adapted.k_eta)
         check_structure(self.predictor, skip)
         if self.predictor.k_glm == 0 and not networks:
@@ -263,12 +257,7 @@ class DeepGLM:
         standards = data.standards
         self._to_user = user_matrix(self.predictor, standards, self._intercept)
         self._to_standard = standard_matrix(self.predictor, standards, self._intercept)
-        self._aliased = self._aliased_mask()
-        self._free = ~(pins(self.predictor) | self._aliased)
-        self._response_scale = response_scale(self._adapted, data)
-        self._precision = self.penalty.precision(
-            self.predictor, self._intercepts(), self._response_scale
-        )
+        self._problem = self._pose()
         self._check_constant_response()
         self._check_size()
 
@@ -326,7 +315,7 @@ class DeepGLM:
         what = "x".join(str(list(u)) for u in self.hidden) or "no hidden layer"
         return (
             f"<DeepGLM {self.formula or self.endog_names!r}: {name}, {what}, {self.nobs} rows, "
-            f"{int(self._free.sum())} parameters>"
+            f"{int(self._problem.free.sum())} parameters>"
         )
 
     # -- the likelihood of parameters -------------------------------------------------------
@@ -372,18 +361,18 @@ class DeepGLM:
     def penalized_loglike(self, params: Any, scale: float | None = None) -> float:
         """What a fit maximises, for parameters in the user's units."""
         theta = self._to_standard @ self._array(params)
-        return self.loglike(params, scale) - 0.5 * float(self._precision @ theta**2)
+        return self.loglike(params, scale) - 0.5 * float(self._problem.precision @ theta**2)
 
     def penalized_score(self, params: Any, scale: float | None = None) -> Array:
         """First derivative of :meth:`penalized_loglike`."""
         theta = self._to_standard @ self._array(params)
-        return self.score(params, scale) - self._to_standard.T @ (self._precision * theta)
+        return self.score(params, scale) - self._to_standard.T @ (self._problem.precision * theta)
 
     def penalized_hessian(
         self, params: Any, scale: float | None = None, observed: bool = True
     ) -> Array:
         """Second derivative of :meth:`penalized_loglike`."""
-        S = self._to_standard.T @ (self._precision[:, None] * self._to_standard)
+        S = self._to_standard.T @ (self._problem.precision[:, None] * self._to_standard)
         return self.hessian(params, scale, observed) - S
 
     def estimate_scale(self, params: Any) -> float:
@@ -391,7 +380,7 @@ class DeepGLM:
         if not self._adapted.aux_names:
             return 1.0
         eta = self._eta(self._to_standard @ self._array(params))
-        df = self._data.rows.freq.sum() - self._free.sum()
+        df = self._data.rows.freq.sum() - self._problem.free.sum()
         return pearson_chi2(self._adapted, self._data, eta) / float(df)
 
     def predict(
@@ -413,13 +402,14 @@ class DeepGLM:
             New rows: the variables of the formula (or the columns of ``from_arrays``); by default
             the rows of the model. A row with a missing input gives NaN.
         exposure, offset
-            For new rows: a column name, an array or a number; by default the columns named at
-            construction.
+            A column name, an array or a number; by default the columns named at construction. An
+            exposure adds its logarithm, and an array serves these rows only.
         which
             "mean", "linear" (offset included) or "var_unscaled".
         """
         theta = self._to_standard @ self._array(params)
-        eta = self._eta(theta) if exog is None else self._eta_on(theta, exog, exposure, offset)
+        plain = exog is None and exposure is None and offset is None
+        eta = self._eta(theta) if plain else self._eta_on(theta, exog, exposure, offset)
         if which == "linear":
             return np.asarray(eta[0])
         mu = self._adapted.mean(eta[0])
@@ -488,26 +478,19 @@ class DeepGLM:
         DeepGLMResults
         """
         report = _reporter(progress)
+        _check_limits(maxiter, tol, max_seconds)
+        whole_number("seed", seed, 0, " The same seed gives the same bits.")
+        if starts is not None:
+            least = 1 if start_params is None else 0
+            whole_number("starts", starts, least, " None chooses how many.")
         check_covariance(self, cov_type, cov_kwds)
         fixed, kind = _scale_request(self._adapted, scale)
+        theta = None if start_params is None else self._to_standard @ self._start(start_params)
+        options = Options(method, starts, seed, maxiter, tol, until(max_seconds), report)
+        fit = fit_network if self.predictor.networks else fit_glm
         with workers(n_jobs, self.nobs) as crew:
-            if self.predictor.networks:
-                estimate = self._fit_deep(
-                    crew,
-                    method,
-                    starts,
-                    seed,
-                    start_params,
-                    fixed,
-                    kind,
-                    maxiter,
-                    tol,
-                    until(max_seconds),
-                    report,
-                )
-            else:
-                choose_method(method, 1, 1)
-                estimate = self._fit_glm(crew, start_params, fixed, kind, maxiter, tol)
+            solution = fit(self._problem, crew, fixed, theta, options)
+        estimate = self._estimate(solution, fixed, kind)
         separating = estimate.certificate.separating
         if separating:
             columns = ", ".join(repr(self.exog_names[j]) for j in separating)
@@ -529,161 +512,49 @@ class DeepGLM:
             )
         return DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
 
-    def _fit_glm(
-        self,
-        crew: Workers,
-        start_params: Any,
-        fixed: float | None,
-        kind: str,
-        maxiter: int | None,
-        tol: float | None,
-    ) -> Estimate:
-        """Fit the ordinary GLM.
-
-        Without a penalty its coefficients do not depend on the dispersion, which is left at one;
-        under a penalty an estimated dispersion is maximised over as well.
-        """
-        joint = fixed is None and bool(self._precision.any())
-        objective = self._objective(crew, None if joint else fixed or 1.0)
-        given = None if start_params is None else self._given_start(objective, start_params)
-        outcome = glm(
-            objective,
-            given,
-            tol=1e-18 if tol is None else tol,
-            maxiter=100 if maxiter is None else maxiter,
-        )
-        params = objective.expand(outcome.x)
-        return self._estimate(objective, outcome, params, fixed, kind, Search(1, 1, (0.0,)))
-
-    def _ml_scale(self, theta: Array) -> float:
-        """Dispersion that maximises the extended quasi-likelihood: deviance / n."""
-        eta = self._eta(theta)[0]
-        rows = self._data.rows
-        d = self._adapted.unit_deviance(rows.y, self._adapted.mean(eta), rows.weight)
-        return float(rows.freq @ d / rows.freq.sum())
-
-    def _fit_deep(
-        self,
-        crew: Workers,
-        method: str,
-        n_starts: int | None,
-        seed: int,
-        start_params: Any,
-        fixed: float | None,
-        kind: str,
-        maxiter: int | None,
-        tol: float | None,
-        stop: Callable[[], bool],
-        report: Callable[[str], None],
-    ) -> Estimate:
-        objective = self._objective(crew, fixed)
-        rows, p = self._data.rows, objective.size
-        name = choose_method(method, rows.n, p)
-        given = [] if start_params is None else [self._given_start(objective, start_params)]
-        if n_starts is None:
-            n_starts = 0 if given else default_starts(name, rows.n, p)
-        if n_starts < 1 and not given:
-            raise SpecificationError(f"starts={n_starts}: at least one start is needed.")
-        seed_starts, seed_solver = np.random.SeedSequence(seed).spawn(2)
-        solve = solver(name, seed_solver, tol, maxiter, stop, report)
-        makes = Starts(objective, self._aliased, self._response_scale)
-        runs = from_starts(makes, seed_starts, n_starts, given, solve, stop=stop, report=report)
-        if not runs:
-            raise DataError(
-                "no start has a finite likelihood: the family's range or a unit's domain leaves no "
-                "room. Check the response and the offset, or choose another link or activation."
-            )
-        best = runs[0]
-        params = self._canonical(best.params)
-        params = polish_intercept(objective, params, self._free_intercept())
-        objective = objective.from_origin(params)
-        report("certificate")
-        modes = tuple(run.outcome.value - best.outcome.value for run in runs)
-        search = Search(len(given) + n_starts, hits(runs), modes, stop())
-        return self._estimate(objective, best.outcome, params, fixed, kind, search)
-
-    def _estimate(
-        self,
-        objective: Objective,
-        outcome: Outcome,
-        full: Array,
-        fixed: float | None,
-        kind: str,
-        search: Search,
-    ) -> Estimate:
-        aux = full[self.predictor.size :]
-        phi = float(np.exp(aux[0])) if len(aux) else 1.0 if fixed is None else fixed
-        certificate = certify(objective, full[objective.free], stopped=search.stopped)
-        theta = full[: self.predictor.size]
-        value = objective.at(full[objective.free], Level.VALUE).value
+    def _estimate(self, solution: Solution, fixed: float | None, kind: str) -> Estimate:
+        problem = self._problem
         return Estimate(
-            theta=theta,
-            params=self._to_user @ theta,
-            free=self._free,
-            aliased=self._aliased,
-            precision=self._precision,
+            theta=solution.theta,
+            params=self._to_user @ solution.theta,
+            free=problem.free,
+            aliased=problem.aliased,
+            precision=problem.precision,
             scale=np.nan if fixed is None or kind != "fixed" else fixed,
             scale_kind=kind,
-            scale_objective=phi,
-            penalized_llf=-value,
-            certificate=certificate,
-            method=outcome.method,
-            iterations=outcome.iterations,
-            starts=search.starts,
-            hits=search.hits,
-            modes=search.modes,
-            history=outcome.history,
-            evaluations=dict(objective.counts),
+            scale_objective=solution.scale,
+            penalized_llf=solution.value,
+            certificate=solution.certificate,
+            method=solution.outcome.method,
+            iterations=solution.outcome.iterations,
+            starts=solution.starts,
+            hits=solution.hits,
+            modes=solution.modes,
+            history=solution.outcome.history,
+            evaluations=solution.counts,
         )
-
-    def _objective(self, crew: Workers, phi: float | None) -> Objective:
-        """Joint objective; ``phi`` None makes the log dispersion one of the parameters."""
-        likelihood = Likelihood(self.predictor, families.adapt(self._adapted, phi))
-        extra = len(likelihood.family.aux_names)
-        origin = np.zeros(likelihood.size)
-        rows = self._data.rows
-        origin[self.predictor.size :] = likelihood.family.start_aux(rows.y, rows.weight)
-        return Objective(
-            likelihood,
-            replace(rows, constant=likelihood.family.constant(rows.y, rows.weight)),
-            np.concatenate((self._precision, np.zeros(extra))),
-            origin,
-            np.concatenate((self._free, np.ones(extra, dtype=bool))),
-            crew,
-        )
-
-    def _given_start(self, objective: Objective, start_params: Any) -> Array:
-        theta = self._to_standard @ self._array(start_params)
-        theta = np.where(self._aliased, 0.0, theta)
-        theta = pinned_form(self.predictor, theta, self._response_scale)
-        params = objective.origin.copy()
-        params[: self.predictor.size] = theta
-        if len(params) > self.predictor.size:
-            params[self.predictor.size :] = np.log(max(self._ml_scale(theta), 1e-300))
-        return params
-
-    def _canonical(self, params: Array) -> Array:
-        k = self.predictor.size
-        coefficients = self.predictor.unpack(params[:k])
-        sd = unit_sd(self.predictor, coefficients, self._data.rows)
-        held = ~self._free | (self._precision > 0)
-        if self._intercept is None:
-            held = held | self.predictor.final
-        out = params.copy()
-        out[:k] = canonical_form(self.predictor, params[:k], sd, held)
-        return out
 
     # -- pieces -----------------------------------------------------------------------------
 
     def _array(self, params: Any) -> Array:
-        values = np.asarray(params, dtype=float)
+        values = as_floats(params, "params")
         if values.shape != (self.predictor.size,):
             raise DataError(
                 f"params has shape {values.shape}; this model has {self.predictor.size} parameters "
                 "(model.exog_names lists them)."
             )
         # A coefficient that was set aside is shown as NaN and is zero inside.
-        return np.where(self._aliased & np.isnan(values), 0.0, values)
+        return np.where(self._problem.aliased & np.isnan(values), 0.0, values)
+
+    def _start(self, start_params: Any) -> Array:
+        values = self._array(start_params)
+        bad = np.flatnonzero(~np.isfinite(values))
+        if bad.size:
+            raise DataError(
+                f"start_params has the value {values[bad[0]]} for {self.exog_names[bad[0]]!r}; "
+                "starting values are finite. Give another value, such as 0."
+            )
+        return values
 
     def _sums(self, params: Any, level: Level, scale: float | None) -> Sums:
         values = self._array(params)
@@ -700,59 +571,70 @@ class DeepGLM:
 
     def _eta_on(self, theta: Array, exog: Any, exposure: Any, offset: Any) -> Array:
         """(k_eta, m) linear predictor on new rows."""
-        from deepglm.predictor import forward
-
-        designs = self._data.designs(exog)
+        designs = list(self._data.rows.designs) if exog is None else self._data.designs(exog)
         added = self._data.offset_on(exog, designs[0].shape[1], offset, exposure)
         state = forward(self.predictor.unpack(theta), self.predictor, designs, 0)
         return state.eta + added
 
-    def _aliased_mask(self) -> Mask:
-        marks = self.predictor.unpack(np.zeros(self.predictor.size))
-        marks.beta[:, list(self._data.aliased[0])] = 1.0
-        for layers, columns in zip(marks.layers, self._data.aliased[1:], strict=True):
-            layers[0][:, [1 + j for j in columns]] = 1.0
-        from deepglm.predictor import pack
-
-        return pack(marks) > 0
-
-    def _intercepts(self) -> Mask:
-        """(size,) true for intercepts of hidden units and of the final layer."""
-        return self.predictor.hidden_intercepts | self._free_intercept(any_penalty=True)
-
-    def _free_intercept(self, any_penalty: bool = False) -> Mask:
-        """(size,) the final intercept, if there is one and (by default) it is not penalised."""
-        mask = np.zeros(self.predictor.size, dtype=bool)
+    def _pose(self) -> Problem:
+        """The estimation problem: what is free, what is pinned, what is preferred."""
+        aliased = _aliased(self.predictor, self._data)
+        intercept = np.zeros(self.predictor.size, dtype=bool)
         if self._intercept is not None:
-            where = np.arange(self.predictor.k_eta) * self.predictor.k_glm + self._intercept
-            mask[where] = True
-            if not any_penalty:
-                mask &= self._precision == 0
-        return mask
+            first = np.arange(self.predictor.k_eta) * self.predictor.k_glm
+            intercept[first + self._intercept] = True
+        scale = response_scale(self._adapted, self._data)
+        intercepts = self.predictor.hidden_intercepts | intercept
+        return Problem(
+            predictor=self.predictor,
+            family=self._adapted,
+            rows=self._data.rows,
+            precision=penalties.precisions(self.penalty, self.predictor, intercepts, scale),
+            free=~(pins(self.predictor) | aliased),
+            aliased=aliased,
+            intercept=intercept,
+            response_scale=scale,
+        )
 
-    def _check_exposure(self) -> None:
-        if "exposure" in self._data.variables and self._adapted.link.name != "exp":
-            raise SpecificationError(
-                f"exposure is for a log link, where its logarithm is an offset; this model's link is "
-                f"{self._adapted.link.name}. Use offset=, or divide the response and give "
-                "var_weights=."
+    def _check_response(self) -> None:
+        data, family = self._data, self._adapted
+        proportions = family.mean_range == (0.0, 1.0)
+        if data.endog.ndim == 2 and not proportions:
+            raise DataError(
+                f"the response {self.endog_names!r} has two columns, successes and failures, which "
+                f"the {family.name} family does not have. Use Binomial(), or give one column."
             )
+        if any(isinstance(level, str) for level in data.levels) and not proportions:
+            raise DataError(
+                f"the response {self.endog_names!r} has the labels {data.levels[0]!r} and "
+                f"{data.levels[1]!r}, and the {family.name} family needs numbers. Use Binomial(), "
+                "which counts the second label 1, or recode it."
+            )
+        family.check_response(data.rows.y, self.endog_names, data.index)
 
     def _check_constant_response(self) -> None:
-        y = self._data.rows.y
-        counted = self._data.rows.freq * self._data.rows.weight > 0
-        seen = y[counted]
-        if len(seen) and (seen == seen[0]).all():
-            reason = _constant_response(self._adapted, float(seen[0]))
-            if reason:
-                raise DataError(
-                    f"the response {self.endog_names!r} is {seen[0]:g} in every row: {reason}. Check "
-                    "the response and the subset."
-                )
+        rows = self._data.rows
+        counted = rows.freq > 0
+        seen = rows.y[counted]
+        if not (seen == seen[0]).all():
+            return
+        reason = _constant_response(self._adapted, float(seen[0]), rows.offset[counted])
+        if reason and self._fits_any_level():
+            raise DataError(
+                f"the response {self.endog_names!r} is {seen[0]:g} in every row: {reason}. Check "
+                "the response and the subset."
+            )
+
+    def _fits_any_level(self) -> bool:
+        """Whether one number added to every linear predictor can be fitted at no cost."""
+        rows, width = self._data.rows, self.predictor.k_glm
+        X = rows.designs[0][self._problem.precision[:width] == 0]
+        with_ones = np.concatenate((X, np.ones((1, rows.n))))
+        return len(X) in aliased_columns(with_ones, np.sqrt(rows.freq))
 
     def _check_size(self) -> None:
         rows = int((self._data.rows.freq > 0).sum())
-        unpenalised = int((self._free & (self._precision == 0)).sum())
+        unpenalised = int((self._problem.free & (self._problem.precision == 0)).sum())
         if unpenalised > rows:
             raise SpecificationError(
                 f"{unpenalised} parameters without a penalty and {rows} rows: there is no maximum "
@@ -761,6 +643,15 @@ class DeepGLM:
 
 
 # -- functions on arrays ------------------------------------------------------------------------
+
+
+def _aliased(predictor: Predictor, data: ModelData) -> Mask:
+    """(size,) coefficients of columns that earlier columns determine."""
+    marks = predictor.unpack(np.zeros(predictor.size))
+    marks.beta[:, list(data.aliased[0])] = 1.0
+    for layers, columns in zip(marks.layers, data.aliased[1:], strict=True):
+        layers[0][:, [1 + j for j in columns]] = 1.0
+    return pack(marks) > 0
 
 
 def _user_depth() -> int:
@@ -782,8 +673,8 @@ def _units(hidden: Any) -> tuple[int, ...]:
     for q in values:
         if isinstance(q, bool) or not isinstance(q, int | np.integer) or q < 1:
             raise SpecificationError(
-                f"hidden={hidden!r}: give the units of every hidden layer as positive whole numbers, "
-                "for example hidden=(4,), or hidden=() for the ordinary GLM."
+                f"hidden={hidden!r}: give the units of every hidden layer as positive whole "
+                "numbers, for example hidden=(4,), or hidden=() for the ordinary GLM."
             )
     return tuple(int(q) for q in values)
 
@@ -799,42 +690,69 @@ def _links(activation: Any, depth: int) -> tuple[links.Link, ...]:
     return (links.get(activation),) * depth
 
 
-def _with_constant(exog: Any, names: Sequence[str] | None) -> tuple[Any, Sequence[str] | None]:
-    import pandas as pd
-
-    if isinstance(exog, pd.DataFrame):
-        if "const" in exog.columns:
-            raise DataError("exog has a column 'const' already; leave add_constant out.")
-        exog = exog.copy(deep=False)
-        exog.insert(0, "const", 1.0)
-        return exog, names
-    X = np.asarray(exog, dtype=float)
-    X = X[:, None] if X.ndim == 1 else X
-    return np.column_stack((np.ones(len(X)), X)), None if names is None else ["const", *names]
+def _check_formula(formula: Any) -> None:
+    if not isinstance(formula, str):
+        raise FormulaError(
+            f"The formula is of type {type(formula).__name__}; give a text such as 'y ~ a + b', or "
+            "use DeepGLM.from_arrays(endog, exog)."
+        )
 
 
-def _scale_request(family: families.Family, scale: float | str | None) -> tuple[float | None, str]:
-    """(scale inside the objective or None for free, how the reported scale comes about)."""
-    if scale is None:
-        return (None, "X2") if family.aux_names else (1.0, "fixed")
-    if isinstance(scale, str):
-        if scale.lower() not in ("x2", "dev"):
-            raise SpecificationError(
-                f"scale={scale!r} is not known; accepted are None, 'X2', 'dev' or a number."
+def _both_deep_and_hidden(source: str, hidden: Any) -> FormulaError:
+    units = tuple(hidden) if isinstance(hidden, Sequence) else hidden
+    instead = (
+        f"Write units= inside deep(), as in '{source[:-1]}, units={units!r})', and leave hidden= "
+        "out."
+        if units
+        else "Leave hidden= out, or write the formula without deep()."
+    )
+    return FormulaError(
+        f"hidden={hidden!r} stands beside deep() in the formula, so it is not clear which terms go "
+        f"through hidden layers. {instead}"
+    )
+
+
+def _check_inputs(data: ModelData) -> None:
+    """Raise where hidden layers have nothing to learn from."""
+    for source, aliased in zip(data.sources[1:], data.aliased[1:], strict=True):
+        if len(aliased) == len(source.names):
+            what = "has no column" if not source.names else "has one value in every row"
+            raise DataError(
+                f"what goes through the hidden layers {what}, so that hidden units have nothing to "
+                "depend on. Use hidden=() or leave deep() out, or add a term that varies."
             )
-        kind = "X2" if scale.lower() == "x2" else "dev"
-        return (None, kind) if family.aux_names else (1.0, kind)
-    if not (np.isfinite(scale) and scale > 0):
-        raise SpecificationError(f"scale={scale!r}: a fixed dispersion is finite and above zero.")
-    return float(scale), "fixed"
 
 
-def _constant_response(family: families.Family, value: float) -> str:
+def _check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
+    if maxiter is not None:
+        whole_number("maxiter", maxiter, 1, " model.loglike(params) evaluates without a step.")
+    if tol is not None:
+        positive_number("tol", tol, " It is half a Newton decrement, in log-likelihood units.")
+    if max_seconds is not None:
+        positive_number("max_seconds", max_seconds, " None does not stop.")
+
+
+def _scale_request(family: families.Family, scale: Any) -> tuple[float | None, str]:
+    """(scale inside the objective or None for free, how the reported scale comes about)."""
+    free = None if family.aux_names else 1.0
+    if scale is None:
+        return free, "X2" if family.aux_names else "fixed"
+    if isinstance(scale, Real):
+        return positive_number("scale", scale, " A number holds the dispersion fixed."), "fixed"
+    kind = {"x2": "X2", "dev": "dev"}.get(str(scale).lower())
+    if kind is None:
+        raise SpecificationError(
+            f"scale={scale!r} is not known; accepted are None, 'X2', 'dev' or a number."
+        )
+    return free, kind
+
+
+def _constant_response(family: families.Family, value: float, offset: Array) -> str:
     """Why one value in every row leaves nothing to estimate; empty when it does not."""
     low, high = family.mean_range
     if value <= low or value >= high:
         return "the likelihood rises without end as the fitted mean approaches it"
-    if family.aux_names:
+    if family.aux_names and (offset == offset[0]).all():
         return "the dispersion is zero and the likelihood has no maximum"
     return ""
 
@@ -871,4 +789,4 @@ def _reporter(progress: bool | Callable[[str], None] | None) -> Callable[[str], 
     return lambda text: None
 
 
-__all__ = ["Certificate", "DeepGLM", "Run", "Status", "pearson_chi2", "response_scale"]
+__all__ = ["DeepGLM", "pearson_chi2", "response_scale"]

@@ -7,6 +7,7 @@ the scale in force: what is maximised is ``loglike - sum(precision * theta**2) /
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, Protocol
 
 import numpy as np
@@ -16,14 +17,15 @@ from deepglm.errors import SpecificationError
 from deepglm.predictor import Predictor
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
-__all__ = ["L2", "Penalty", "Unpenalised", "Weak", "get"]
+__all__ = ["L2", "Penalty", "Unpenalised", "Weak", "get", "precisions"]
 
 
 class Penalty(Protocol):
     """Anything that gives every coefficient of a predictor its precision."""
 
-    def precision(self, predictor: Predictor, intercepts: Array, response_scale: float) -> Array:
+    def precision(self, predictor: Predictor, intercepts: Mask, response_scale: float) -> Array:
         """Precision of every coefficient, (size,).
 
         Parameters
@@ -42,7 +44,7 @@ class Penalty(Protocol):
 class Unpenalised:
     """Pure maximum likelihood."""
 
-    def precision(self, predictor: Predictor, intercepts: Array, response_scale: float) -> Array:
+    def precision(self, predictor: Predictor, intercepts: Mask, response_scale: float) -> Array:
         """Zero everywhere."""
         return np.zeros(predictor.size)
 
@@ -69,7 +71,7 @@ class Weak:
     [0.0, 0.16, 1.0, 0.1]
     """
 
-    def precision(self, predictor: Predictor, intercepts: Array, response_scale: float) -> Array:
+    def precision(self, predictor: Predictor, intercepts: Mask, response_scale: float) -> Array:
         """See the class."""
         precision = np.where(predictor.final, 0.0, 1.0)
         precision[predictor.hidden_intercepts] = 1.0 / 2.5**2
@@ -111,23 +113,26 @@ class L2:
     intercepts: bool | Literal["hidden"] = False
 
     def __post_init__(self) -> None:
-        if self.intercepts not in (False, True, "hidden"):
+        if not any(self.intercepts is accepted for accepted in (False, True)) and (
+            self.intercepts != "hidden"
+        ):
             raise SpecificationError(
                 f"L2(intercepts={self.intercepts!r}): accepted are False, 'hidden' and True."
             )
-        if not (np.isfinite(self.alpha) and self.alpha >= 0):
+        real = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
+        if not (real and np.isfinite(self.alpha) and self.alpha >= 0):
             raise SpecificationError(
-                f"L2(alpha={self.alpha!r}): alpha is a precision and must be finite and not "
+                f"L2(alpha={self.alpha!r}): alpha is a precision and must be a finite number, not "
                 "negative. Use penalty=None for no penalty."
             )
 
-    def precision(self, predictor: Predictor, intercepts: Array, response_scale: float) -> Array:
+    def precision(self, predictor: Predictor, intercepts: Mask, response_scale: float) -> Array:
         """See the class."""
         precision = np.full(predictor.size, float(self.alpha))
         if self.intercepts == "hidden":
-            precision[(intercepts > 0) & ~predictor.hidden_intercepts] = 0.0
+            precision[intercepts & ~predictor.hidden_intercepts] = 0.0
         elif not self.intercepts:
-            precision[intercepts > 0] = 0.0
+            precision[intercepts] = 0.0
         return precision
 
     def __str__(self) -> str:
@@ -159,3 +164,24 @@ def get(penalty: str | Penalty | None) -> Penalty:
             "use 'weak', None or deepglm.penalties.L2(alpha)."
         )
     return penalty
+
+
+def precisions(
+    penalty: Penalty, predictor: Predictor, intercepts: Mask, response_scale: float
+) -> Array:
+    """Precision of every coefficient, checked: a penalty may be the user's own.
+
+    Parameters
+    ----------
+    penalty
+        What is preferred.
+    predictor, intercepts, response_scale
+        As in :meth:`Penalty.precision`.
+    """
+    values = np.asarray(penalty.precision(predictor, intercepts, response_scale), dtype=np.float64)
+    if values.shape != (predictor.size,) or not (np.isfinite(values) & (values >= 0)).all():
+        raise SpecificationError(
+            f"penalty={penalty!r} gives precisions of shape {values.shape}; {predictor.size} finite "
+            "numbers, none negative, are needed, one per coefficient."
+        )
+    return values

@@ -1,21 +1,14 @@
 """Checked rows: response, designs, weights, offset, names; row blocks."""
 
-from deepglm.data.assembly import Request, from_arrays, from_formula
-from deepglm.data.columns import (
-    ColumnSource,
-    ModelData,
-    PlainColumns,
-    RowVariable,
-    column_values,
-    intercept_column,
-)
-from deepglm.data.rows import BLOCK_ROWS, Rows, check_exposure, check_weights
-from deepglm.data.standardise import (
-    Standardisation,
-    aliased_columns,
-    standardisation,
-    triangle,
-)
+from deepglm.data.arrays import from_arrays
+from deepglm.data.assembly import Request
+from deepglm.data.checks import as_floats, row_label
+from deepglm.data.columns import ColumnSource, PlainColumns, intercept_column
+from deepglm.data.kept import ModelData
+from deepglm.data.rows import BLOCK_ROWS, Rows
+from deepglm.data.selection import RowVariable
+from deepglm.data.standardise import Standardisation, aliased_columns
+from deepglm.data.tables import from_formula, table_rows
 
 __all__ = [
     "BLOCK_ROWS",
@@ -27,12 +20,10 @@ __all__ = [
     "Rows",
     "Standardisation",
     "aliased_columns",
-    "check_exposure",
-    "check_weights",
-    "column_values",
+    "as_floats",
     "from_arrays",
     "from_formula",
     "intercept_column",
-    "standardisation",
-    "triangle",
+    "row_label",
+    "table_rows",
 ]

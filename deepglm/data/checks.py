@@ -59,7 +59,7 @@ def as_floats(values: Any, name: str, index: pd.Index | None = None) -> Array:
         columns = [as_floats(values.iloc[:, j], name, index) for j in range(values.shape[1])]
         return np.column_stack(columns) if columns else np.empty((len(values), 0))
     if isinstance(values, np.ma.MaskedArray):
-        return np.asarray(values.astype(np.float64).filled(np.nan))
+        return np.asarray(np.ma.filled(values.astype(np.float64), np.nan))
     if isinstance(values, pd.Series | pd.Index | pd.api.extensions.ExtensionArray):
         return _from_pandas(pd.Series(values), name, index)
     try:
@@ -107,8 +107,8 @@ def check_weights(values: Array, name: str, index: pd.Index | None = None) -> No
     bad = ~np.isfinite(values) | (values < 0)
     if bad.any():
         raise DataError(
-            f"{found(name, values, bad, index)}. Weights are finite and not negative: correct them, "
-            "or leave those rows out with subset=."
+            f"{found(name, values, bad, index)}. Weights are finite and not negative: correct "
+            "them, or leave those rows out with subset=."
         )
     if not (values > 0).any():
         raise DataError(

@@ -21,10 +21,15 @@ class ColumnSource(Protocol):
     """What builds the columns of one design: a formula's design, or plain columns of an array."""
 
     @property
-    def names(self) -> tuple[str, ...]: ...
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+
     @property
-    def has_intercept(self) -> bool: ...
-    def build(self, data: Any) -> Array: ...
+    def has_intercept(self) -> bool:
+        """Whether one of them is the intercept."""
+
+    def build(self, data: Any) -> Array:
+        """(n, p) columns of new rows, NaN where an input is missing."""
 
 
 def intercept_column(source: ColumnSource) -> int | None:

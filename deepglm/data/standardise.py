@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -30,45 +31,77 @@ class Standardisation:
         return X
 
 
-def standardisation(X: Array, freq: Array, centre: bool) -> Standardisation:
-    """Learn centre and scale from the rows.
+class Spread(NamedTuple):
+    """Means and standard deviations of columns over the rows that count."""
 
-    Numeric columns get mean 0 and standard deviation 1. A column of two values keeps its scale, so
-    that a prior on its coefficient is a prior on the contrast whatever the prevalence; a constant
-    column is left alone.
+    mean: Array
+    sd: Array
+    """0 for a column of one value."""
+    dummy: npt.NDArray[np.bool_]
+    """Columns of two values one unit apart."""
+
+
+def spread(X: Array, freq: Array) -> Spread:
+    """Describe the columns of a design.
 
     Parameters
     ----------
     X
         (columns, n).
     freq
-        (n,) frequency weights: a weight of two is a repeated row.
-    centre
-        False leaves the means in, as a design without an intercept needs.
+        (n,) frequency weights: two is a repeated row, and a row of zero is not looked at.
     """
-    total = freq.sum()
-    means = (X @ freq) / total
-    scales = np.ones(len(X))
+    counted = freq > 0
+    if not counted.all():
+        X, freq = X[:, counted], freq[counted]
+    share = freq / freq.sum()
+    mean, sd = X @ share, np.zeros(len(X))
+    dummy = np.zeros(len(X), dtype=bool)
     for j, x in enumerate(X):
         low, high = x.min(), x.max()
         if low == high:
-            means[j] = 0.0
-        elif not _two_valued(x, low, high):
-            moved = x - means[j]
-            scales[j] = np.sqrt(freq @ (moved * moved) / total)
-    if not centre:
-        means[:] = 0.0
-    return Standardisation(means, scales)
+            mean[j] = low
+            continue
+        moved = (x - mean[j]) / (high - low)  # so that squares cannot overflow
+        sd[j] = (high - low) * np.sqrt(share @ (moved * moved))
+        dummy[j] = high - low == 1.0 and ((x == low) | (x == high)).all()
+    return Spread(mean, sd, dummy)
 
 
-def _two_valued(x: Array, low: float, high: float) -> bool:
-    # A dummy has a scale of its own only if its contrast is one unit; two other values are numbers.
-    return bool(high - low == 1.0 and ((x == low) | (x == high)).all())
+def standardisation(columns: Spread, centre: bool) -> Standardisation:
+    """Choose centre and scale of the columns of a design.
+
+    Numeric columns get mean 0 and standard deviation 1. A dummy, whose two values are one unit
+    apart, keeps its scale, so that a prior on its coefficient is a prior on the contrast whatever
+    the prevalence. A column of one value is left alone.
+
+    Parameters
+    ----------
+    columns
+        What :func:`spread` says about them.
+    centre
+        False leaves the means in, as a design without an intercept needs.
+    """
+    varies = columns.sd > 0
+    means = np.where(varies, columns.mean, 0.0) if centre else np.zeros(len(varies))
+    return Standardisation(means, np.where(varies & ~columns.dummy, columns.sd, 1.0))
 
 
 def identity_standardisation(columns: int) -> Standardisation:
     """Leave every column as it is."""
     return Standardisation(np.zeros(columns), np.ones(columns))
+
+
+def unit_intercept(standard: Standardisation, column: int, value: float) -> Standardisation:
+    """Scale a constant column to ones, which the fit's intercept has to be.
+
+    The other columns keep their means: a centre moves into an intercept of ones only.
+    """
+    if value == 1.0:
+        return standard
+    scale = standard.scale.copy()
+    scale[column] = value
+    return Standardisation(np.zeros_like(scale), scale)
 
 
 def aliased_columns(X: Array, root_weight: Array, tol: float = 1e-7) -> list[int]:
@@ -118,7 +151,7 @@ def triangle(X: Array, root_weight: Array, rows: int = 16 * BLOCK_ROWS) -> Array
     R = np.zeros((0, p))
     for lo in range(0, n, rows):
         block = (X[:, lo : lo + rows] * root_weight[lo : lo + rows]).T
-        R = np.linalg.qr(np.concatenate((R, block)), mode="r")
+        R = np.asarray(np.linalg.qr(np.concatenate((R, block)), mode="r"))
     if len(R) < p:
         R = np.concatenate((R, np.zeros((p - len(R), p))))
     return R

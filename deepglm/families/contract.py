@@ -142,8 +142,18 @@ class Family(ABC):
         """Return auxiliary parameters from which a fit may start."""
 
     @abstractmethod
-    def check_response(self, y: FloatArray, name: str) -> None:
-        """Raise DataError for a response that this family cannot have produced."""
+    def check_response(self, y: FloatArray, name: str, labels: Any = None) -> None:
+        """Raise DataError for a response that this family cannot have produced.
+
+        Parameters
+        ----------
+        y
+            (n,) responses.
+        name
+            What the message calls them.
+        labels
+            What it calls their rows; by default their numbers.
+        """
 
     @abstractmethod
     def mean(self, eta: FloatArray) -> FloatArray:

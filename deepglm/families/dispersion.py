@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -177,7 +178,7 @@ class DispersionFamily(Family):
         usable = np.isfinite(dispersion) and dispersion > 0.0
         return np.array([np.log(dispersion) if usable else 0.0])
 
-    def check_response(self, y: FloatArray, name: str) -> None:
+    def check_response(self, y: FloatArray, name: str, labels: Any = None) -> None:
         """Raise DataError for a response that this family cannot have produced.
 
         Parameters
@@ -186,12 +187,16 @@ class DispersionFamily(Family):
             The response.
         name : str
             What the message calls it.
+        labels : sequence, optional
+            What it calls the rows; by default their numbers.
         """
         support = self.variance_function.support
         wrong = np.flatnonzero(~support.contains(y))
         if wrong.size:
+            row = int(wrong[0]) if labels is None else labels[wrong[0]]
+            row = row.item() if isinstance(row, np.generic) else row
             raise DataError(
-                f"response {name!r} has the value {y[wrong[0]]} in row {wrong[0]}"
+                f"response {name!r} has the value {y[wrong[0]]} in row {row!r}"
                 f"{_and_others(wrong.size)}; the {self.name} family needs {support.words}. "
                 f"Correct or leave out these rows, or choose a family for such values."
             )

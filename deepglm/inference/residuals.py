@@ -24,38 +24,49 @@ def response(fitted: Fitted, trials: Array) -> Array:
 
 
 def pearson(fitted: Fitted) -> Array:
-    """Response minus mean over its standard deviation at dispersion 1.
-
-    A fitted probability may round to 0 or 1, where the variance is zero. There it is the row's
-    score over the root of its expected information: the same number, from the tails of the link.
-    """
+    """Response minus mean over its standard deviation at dispersion 1."""
     rows, mu = fitted.rows, fitted.mu
-    variance = fitted.family.variance(mu)
-    flat = variance <= 0.0
-    spread = np.sqrt(np.where(flat, 1.0, variance))
-    values = np.asarray(np.sqrt(rows.weight) * (rows.y - mu) / spread)
-    if flat.any():
-        values[flat] = _standardised_score(fitted, np.flatnonzero(flat))
+    values = _ratio(np.sqrt(rows.weight) * (rows.y - mu), np.sqrt(fitted.family.variance(mu)))
+    which, score, information = _at_the_ends(fitted)
+    values[which] = _ratio(score, np.sqrt(information))
     return values
-
-
-def _standardised_score(fitted: Fitted, which: Codes) -> Array:
-    rows = fitted.rows
-    terms = fitted.unscaled.family.rows(
-        rows.y[which], fitted.eta[None, which], np.zeros(0), rows.weight[which], Level.FISHER
-    )
-    assert terms.score is not None and terms.information is not None
-    with np.errstate(divide="ignore", invalid="ignore"):
-        values = terms.score[0] / np.sqrt(terms.information[0, 0])
-    # both have underflowed: the mean has met the response
-    values[terms.score[0] == 0.0] = 0.0
-    return np.asarray(values)
 
 
 def working(fitted: Fitted) -> Array:
     """``(y - mu) / mu'(eta)``, the residual of the last weighted regression."""
     slope = fitted.family.link.evaluate(fitted.eta, 1)[1]
-    return np.asarray((fitted.rows.y - fitted.mu) / slope)
+    values = _ratio(fitted.rows.y - fitted.mu, slope)
+    which, score, information = _at_the_ends(fitted)
+    values[which] = _ratio(score, information)
+    return values
+
+
+def _ratio(distance: Array, unit: Array) -> Array:
+    """Distances in units; zero for no distance, also where the unit has underflowed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where(distance == 0.0, 0.0, distance / unit)
+
+
+# Below this variance of a proportion, one minus its mean has lost half its digits.
+_NEAR_AN_END = 1e-8
+
+
+def _at_the_ends(fitted: Fitted) -> tuple[Codes, Array, Array]:
+    """Rows whose fitted probability is all but 0 or 1, with their score and expected information.
+
+    There ``y - mu`` and the variance are lost to rounding. The score ``(y - mu) mu' / V`` and the
+    information ``mu'**2 / V`` come from the tails of the link and give the same residuals.
+    """
+    rows, family = fitted.rows, fitted.family
+    low, high = family.mean_range
+    if (low, high) != (0.0, 1.0):
+        return np.zeros(0, dtype=np.intp), np.zeros(0), np.zeros(0)
+    which = np.flatnonzero(fitted.mu * (1.0 - fitted.mu) < _NEAR_AN_END)
+    terms = fitted.unscaled.family.rows(
+        rows.y[which], fitted.eta[None, which], np.zeros(0), rows.weight[which], Level.FISHER
+    )
+    assert terms.score is not None and terms.information is not None
+    return which, terms.score[0], terms.information[0, 0]
 
 
 def deviance(fitted: Fitted) -> Array:

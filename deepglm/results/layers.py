@@ -10,10 +10,13 @@ import numpy as np
 
 from deepglm.inference.fitted import Array
 
-__all__ = ["LayerTable", "layer_tables"]
+__all__ = ["LARGE", "LayerTable", "large_layers", "layer_tables"]
 
 UNITS_ACROSS = 5
 """Units of a layer that stand side by side."""
+
+LARGE = 200
+"""Coefficients of a layer above which nobody reads its table: it is named, not printed."""
 
 
 @dataclass(frozen=True)
@@ -38,17 +41,27 @@ class LayerTable:
     cells: list[list[float | str]]
 
 
+def large_layers(results: Any) -> list[str]:
+    """Layers that are too large to print, each with its number of coefficients."""
+    networks = results._model.predictor.networks
+    return [
+        f"{_title(t, level, networks)} ({units * (1 + inputs)} coefficients)"
+        for t, network in enumerate(networks)
+        for level, (units, inputs) in enumerate(network.widths)
+        if units * (1 + inputs) > LARGE
+    ]
+
+
 def layer_tables(results: Any) -> list[LayerTable]:
-    """One table per hidden layer, wide ones in pieces."""
+    """One table per hidden layer, wide ones in pieces and large ones left out."""
     model, predictor = results._model, results._model.predictor
     values = predictor.unpack(results._estimate.params)
     fixed = predictor.unpack(results.fixed.to_numpy().astype(float))
     aliased = predictor.unpack(results.aliased.to_numpy().astype(float))
     tables = []
     for t, network in enumerate(predictor.networks):
-        prefix = f"Deep term {t + 1}, " if len(predictor.networks) > 1 else ""
         below = ["Intercept", *model._data.sources[t + 1].names]
-        for level, link in enumerate(network.links):
+        for level in range(len(network.links)):
             columns = [
                 [*part[t][level].T] for part in (values.layers, fixed.layers, aliased.layers)
             ]
@@ -57,11 +70,18 @@ def layer_tables(results: Any) -> list[LayerTable]:
                 for part, cells in zip((values, fixed, aliased), columns, strict=True):
                     cells.extend(part.outputs[t])
                 rows += _final_rows(len(values.outputs[t]))
-            title = f"{prefix}Hidden layer {level + 1}: {network.units[level]} {link.name}"
-            cells = _cells(*(np.array(part) for part in columns))
-            tables += _pieces(title, rows, cells)
+            title = _title(t, level, predictor.networks)
+            if values.layers[t][level].size <= LARGE:
+                cells = _cells(*(np.array(part) for part in columns))
+                tables += _pieces(title, rows, cells)
             below = ["Intercept", *(f"unit{k + 1}" for k in range(network.units[level]))]
     return tables
+
+
+def _title(t: int, level: int, networks: Sequence[Any]) -> str:
+    prefix = f"Deep term {t + 1}, " if len(networks) > 1 else ""
+    network = networks[t]
+    return f"{prefix}Hidden layer {level + 1}: {network.units[level]} {network.links[level].name}"
 
 
 def _final_rows(k_eta: int) -> list[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from deepglm.penalties import L2, Weak
+from deepglm.results.layers import large_layers
 
 __all__ = ["notes", "short_certificate"]
 
@@ -71,9 +72,17 @@ def _penalty(results: Any) -> Iterator[str]:
         )
     elif isinstance(penalty, L2):
         words += (
-            f": {penalty.alpha:g} / 2 times the sum of squares of the standardised coefficients"
+            f": {penalty.alpha:g} / 2 times the sum of squares of {_SHRUNK[penalty.intercepts]}, "
+            "on the standardised scale"
         )
     yield words
+
+
+_SHRUNK: dict[bool | str, str] = {
+    False: "all slopes",
+    "hidden": "all slopes and hidden intercepts",
+    True: "all slopes and intercepts",
+}
 
 
 def _withheld(results: Any) -> Iterator[str]:
@@ -92,6 +101,12 @@ def _withheld(results: Any) -> Iterator[str]:
         yield "fixed: held at this value, because the layer has a symmetry and no data decide on it"
 
 
+def _not_printed(results: Any) -> Iterator[str]:
+    large = large_layers(results)
+    if large:
+        yield f"not printed, because of their size: {', '.join(large)}; results.params holds them"
+
+
 def _columns(results: Any) -> Iterator[str]:
     aliased = results.aliased
     if aliased.any():
@@ -103,4 +118,4 @@ def _columns(results: Any) -> Iterator[str]:
         yield f"{dropped} {rows} a missing value and {'was' if dropped == 1 else 'were'} left out"
 
 
-_NOTES = (_verdict, _penalty, _withheld, _columns)
+_NOTES = (_verdict, _penalty, _withheld, _not_printed, _columns)

@@ -13,6 +13,7 @@ from statsmodels.iolib.table import SimpleTable
 from statsmodels.iolib.tableformatting import fmt_params
 
 from deepglm.errors import SpecificationError
+from deepglm.penalties import L2
 from deepglm.results.layers import LayerTable, layer_tables
 from deepglm.results.notes import notes, short_certificate
 from deepglm.results.report_formats import TableReport
@@ -97,7 +98,7 @@ def header(results: Any, yname: str | None) -> tuple[Facts, Facts]:
     if results._deep:
         left += _network(results.model)
     if results._estimate.precision.any():
-        left.append(("Penalty", str(results.model.penalty)))
+        left.append(("Penalty", _penalty_name(results.model.penalty)))
     left.append(("No. Iterations", f"{results._estimate.iterations:d}"))
     if results._deep:
         estimate = results._estimate
@@ -142,6 +143,11 @@ def _network(model: Any) -> Facts:
         words = [f"{q} {link.name}" for q, link in zip(network.units, network.links, strict=True)]
         facts.append((f"Hidden Layers {t}" if several else "Hidden Layers", ", ".join(words)))
     return facts
+
+
+def _penalty_name(penalty: Any) -> str:
+    # what else there is to say about it stands in the notes
+    return f"L2({penalty.alpha:g})" if isinstance(penalty, L2) else str(penalty)
 
 
 def _link_name(link: Any, ours: str) -> str:

@@ -36,6 +36,9 @@ FEW, MANY = 4, 12
 ENOUGH = 4
 """Hits of the best optimum among random starts after which no variation is tried."""
 
+SURE = 15
+"""Hits of the best optimum after which no further variation is tried."""
+
 PARENTS = 8
 """Distinct optima from which variations are made."""
 
@@ -124,7 +127,7 @@ def from_starts(
     *,
     stop: Stop = never,
     report: Callable[[str], None] = lambda text: None,
-) -> list[Run]:
+) -> tuple[list[Run], int]:
     """Fit from random starts, then from variations of the best optima, and return all runs.
 
     A fifth of the starts (four to twelve) is random: a few rounds from each, the best third to the
@@ -151,25 +154,27 @@ def from_starts(
 
     Returns
     -------
-    list of Run
-        Finished runs, best first.
+    list of Run, int
+        Finished runs, best first, and the number of starts made.
     """
     n_random = int(np.clip(count // 5, min(count, FEW), MANY))
     *seeds, last = seed.spawn(n_random + 1)
     runs = _finished(_first_rounds(starts, seeds, given, solve, stop, report), starts, solve, stop)
+    made = len(given) + n_random
     if not runs or hits(runs) >= ENOUGH:
-        return runs
+        return runs, made
     rng = np.random.default_rng(last)
     for number in range(n_random, count):
-        if stop():
+        if stop() or hits(runs) >= SURE:
             break
         report(f"start {number + 1} of {count}")
         params = _best_variation(rng, starts, runs)
+        made += 1
         run = _advance(starts.objective, params, len(given) + number, solve, None)
         if np.isfinite(run.outcome.value):
             runs.append(run)
             runs.sort(key=lambda one: one.outcome.value)
-    return runs
+    return runs, made
 
 
 def _first_rounds(

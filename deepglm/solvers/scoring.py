@@ -102,6 +102,12 @@ def scoring(
         steps_e = np.where(e > 1e-6, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
         convex = bool((e > 1e-12).all())
         previous, decrement = decrement, 0.5 * float(np.sum(gq**2 / np.maximum(steps_e, 1e-12)))
+        if decrement <= tol and curvature is Curvature.BOTH and not newton:
+            # stationary, but only the observed information tells a maximum from a saddle
+            newton, level = True, Level.OBSERVED
+            now = objective.at(x, level)
+            e, Q, gq = _spectrum(now, scale)
+            continue
         if decrement <= tol and newton and e[0] < -1e-8 and escapes < ESCAPES:
             escapes += 1
             away = _escape(objective, x, now, Q[:, 0] / scale, float(-e[0]))

@@ -15,7 +15,16 @@ import pandas as pd
 from scipy import special
 
 import deepglm as dg
-from tests.reference.rfits import LINKS, QUASI_VARIANCE, Record, call, labelled, r_name
+from tests.reference.rfits import (
+    LINKS,
+    QUASI_VARIANCE,
+    Record,
+    call,
+    fitted,
+    labelled,
+    r_name,
+    records,
+)
 
 TOL = 1e-6
 
@@ -108,6 +117,31 @@ def differences(record: Record, fit: dg.DeepGLMResults) -> dict[str, float]:
         **fitted_values(record, fit),
         **totals(record, fit),
     }
+
+
+def outside(found: dict[str, float]) -> set[str]:
+    """The quantities that do not agree."""
+    return {quantity for quantity, value in found.items() if not value <= TOL}
+
+
+def disagreements(file: str, name: str, stopped: set[str]) -> set[str]:
+    """The quantities of a record that do not agree once R has gone on where it stopped early.
+
+    Parameters
+    ----------
+    stopped
+        Quantities that R left before ``TOL``; all of them must be needed, and at our coefficients
+        the next scoring step must be shorter than at R's.
+    """
+    record, fit = records(file)[name], fitted(file, name)
+    assert fit.converged
+    found = outside(differences(record, fit))
+    assert stopped <= found, f"not needed: {stopped - found}"
+    if not stopped:
+        return found
+    ours, theirs = decrements(name, record, fit)
+    assert ours < theirs / 100
+    return outside(differences(continued(name, record), fit))
 
 
 # -- R's conventions, written out ---------------------------------------------------------------
@@ -285,3 +319,90 @@ def loglik(name: str, record: Record, fit: dg.DeepGLMResults) -> float:
         assert family == "inverse.gaussian"
         density = -0.5 * ((y - mu) ** 2 / (y * mu**2) / phi + np.log(2 * np.pi * phi * y**3))
     return float(density.sum())
+
+
+# -- values per row of the diagnostics ----------------------------------------------------------
+
+
+def at_scale(ours: Any, theirs: Any) -> float:
+    """Largest difference relative to R's number or, where that is smaller, to R's root mean square.
+
+    For residuals and their kind: one near zero is a difference of numbers of that size.
+    """
+    a, b = np.asarray(ours, dtype=float), np.asarray(theirs, dtype=float)
+    assert a.shape == b.shape, (a.shape, b.shape)
+    size = np.maximum(np.abs(b), np.sqrt(np.mean(b**2, axis=0)))
+    difference = np.abs(a - b) / size
+    return float(np.max(np.where(np.isnan(difference), np.inf, difference)))
+
+
+def row_members(fit: dg.DeepGLMResults) -> dict[str, Array]:
+    """Our members under R's names, one number per row."""
+    mean = fit.get_prediction().summary_frame()
+    linear = fit.get_prediction(which="linear")
+    influence = fit.get_influence(observed=False)
+    hat = fit.get_hat_matrix_diag(observed=False)
+    return {
+        "fitted": fit.fittedvalues,
+        "linear_predictor": linear.predicted,
+        "se_link": linear.se,
+        "response": mean["mean"],
+        "se_response": mean["mean_se"],
+        "resid_deviance": fit.resid_deviance,
+        "resid_pearson": fit.resid_pearson,
+        "resid_working": fit.resid_working,
+        # R has proportions where statsmodels, and we, have counts
+        "resid_response": fit.resid_response / fit.model.n_trials,
+        "hat": hat,
+        "cooks": influence.cooks_distance[0],
+        "rstandard_pearson": influence.resid_studentized,
+        "rstandard_deviance": fit.resid_deviance / np.sqrt(fit.scale * (1.0 - hat)),
+    }
+
+
+def dfbeta(fit: dg.DeepGLMResults) -> pd.DataFrame:
+    """Change of the coefficients without a row, as R has it.
+
+    R's ``lm.influence`` takes deviance residuals where statsmodels takes Pearson's.
+    """
+    change = fit.get_influence(observed=False).d_params
+    ratio = fit.resid_deviance.to_numpy() / fit.resid_pearson.to_numpy()
+    names = [r_name(name) for name in fit.params.index]
+    return pd.DataFrame(np.asarray(change) * ratio[:, None], columns=names)
+
+
+def row_differences(record: Record, fit: dg.DeepGLMResults, keep: Any) -> dict[str, float]:
+    """Every quantity of ``obs`` that has a member, with its worst relative difference."""
+    stored = record["obs"]
+    out = {
+        name: at_scale(np.asarray(ours)[keep], np.asarray(stored[name])[keep])
+        for name, ours in row_members(fit).items()
+    }
+    for name in ("fitted", "se_link", "response", "se_response"):
+        out[name] = worst(np.asarray(row_members(fit)[name])[keep], np.asarray(stored[name])[keep])
+    names = labelled(record["coef"]).index
+    theirs = np.asarray(stored["dfbeta_coef"], dtype=float)[keep]
+    out["dfbeta_coef"] = at_scale(dfbeta(fit)[names].to_numpy()[keep], theirs)
+    if record["dispersion"] != 1:
+        out["residual_scale"] = worst(np.sqrt(fit.scale), stored["residual_scale"])
+    return out
+
+
+def cooks(name: str, record: Record, fit: dg.DeepGLMResults, keep: Any) -> Array:
+    """Cook's distance written out, with expected information, at our coefficients.
+
+    Parameters
+    ----------
+    keep
+        Rows to use and to return; what the others add to the information must be nothing.
+    """
+    rows = problem(name, record)
+    beta = by_r_names(fit.params)[rows.names].to_numpy()
+    X, weight = rows.X[keep], rows.weight[keep]
+    eta = X @ beta + rows.offset[keep]
+    mu = rows.link.inverse(eta)
+    V = rows.variance(mu)
+    W = weight * rows.link.inverse_deriv(eta) ** 2 / V
+    h = W * np.einsum("ij,ji->i", X, np.linalg.solve((X.T * W) @ X, X.T))
+    pearson2 = weight * (rows.y[keep] - mu) ** 2 / V
+    return pearson2 * h / (1.0 - h) ** 2 / (fit.scale * X.shape[1])

@@ -24,7 +24,7 @@ def at_the_stored_point(case):
     model = case.model()
     free_scale = case.scale is None and model._adapted.aux_names
     with workers(1, model.nobs) as crew:
-        objective = model._objective(crew, None if free_scale else case.scale or 1.0)
+        objective = model._problem.objective(crew, None if free_scale else case.scale or 1.0)
         params = np.zeros(objective.likelihood.size)
         k = model.predictor.size
         params[:k] = model._to_standard @ case.weights

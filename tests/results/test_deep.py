@@ -119,7 +119,8 @@ def test_hc0_is_the_sandwich_of_the_rows_scores(result: Any) -> None:
         kernel[:, j] = np.sqrt(data.freq) * (up - down) / (2 * e[j])
     A = np.linalg.inv(-model.penalized_hessian(params, phi))
     right = np.sqrt(np.diag(A @ kernel.T @ kernel @ A))
-    assert np.allclose(robust.bse, right, rtol=1e-4, atol=1e-7)
+    # a unit that the penalty shrank to nothing has no digits to compare
+    assert np.allclose(robust.bse, right, rtol=1e-4, atol=1e-5)
 
 
 def test_leverages_add_up_to_the_effective_degrees_of_freedom(result: Any) -> None:

@@ -1,0 +1,96 @@
+"""Rows of a model from a formula and a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from deepglm import formula as fm
+from deepglm.data.assembly import Pieces, Request, assemble, read_roles
+from deepglm.data.columns import ColumnSource
+from deepglm.data.kept import ModelData
+from deepglm.data.selection import Selection
+from deepglm.formula.columns import Columns
+
+Array = npt.NDArray[np.float64]
+
+
+def table_rows(data: Any) -> Selection:
+    """All rows of a data frame or a dictionary of arrays.
+
+    Raises
+    ------
+    DataError
+        Without rows, for columns of one name or of different lengths, or for anything that has no
+        named columns.
+    """
+    columns = Columns(data)
+    if columns.index is None:
+        return Selection(pd.RangeIndex(columns.n), labelled=False)
+    return Selection(columns.index, labelled=True)
+
+
+def from_formula(
+    parsed: fm.Parsed, data: Any, env: Mapping[str, Any], request: Request
+) -> ModelData:
+    """Build the rows of a model from a formula and a table.
+
+    Parameters
+    ----------
+    parsed
+        The formula, taken apart.
+    data
+        A data frame or a dictionary of arrays; it is not changed.
+    env
+        Names of the caller that the formula uses.
+    request
+        Everything else that decides about rows and columns.
+    """
+    rows = table_rows(data).narrowed(request.subset)
+    variables = read_roles(request, data, rows)
+    used = _used(data, rows)
+    response, endog = fm.learn_response(parsed.response, used, env)
+    designs = _designs(parsed.terms, used, env, request)
+    for term in parsed.deep:
+        source, Z = fm.learn(term.text, used, env)
+        designs.append(_inside(source, Z))
+    pieces = Pieces(endog, response.text, tuple(designs), rows.kept, response.levels)
+    return assemble(pieces, variables, request)
+
+
+def _used(data: Any, rows: Selection) -> Any:
+    if rows.mask is None:
+        return data
+    if isinstance(data, pd.DataFrame):
+        return data[rows.mask]
+    names = data if isinstance(data, Mapping) else data.dtype.names
+    return {name: _only(data[name], rows) for name in names}
+
+
+def _only(values: Any, rows: Selection) -> Any:
+    # a list may hold labels of several types, which an array would make one
+    values = pd.Series(values) if isinstance(values, list | tuple) else values
+    return rows.take(values if isinstance(values, pd.Series) else np.atleast_1d(values))
+
+
+def _designs(
+    terms: str, used: Any, env: Mapping[str, Any], request: Request
+) -> list[tuple[ColumnSource, Array | None]]:
+    """The final layer's design and, if the terms go through hidden layers, theirs."""
+    design, X = fm.learn(terms, used, env)
+    if not request.network:
+        return [(design, X)]
+    if not request.skip:
+        return [fm.learn("1" if design.has_intercept else "0", used, env), _inside(design, X)]
+    if design.has_intercept:
+        return [(design, X), (design.without_intercept(), None)]
+    return [(design, X), (design, X.copy())]
+
+
+def _inside(design: fm.Design, X: Array) -> tuple[ColumnSource, Array]:
+    """A design without its intercept: hidden units have their own."""
+    return (design.without_intercept(), X[:, 1:]) if design.has_intercept else (design, X)
