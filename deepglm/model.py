@@ -37,6 +37,8 @@ from deepglm.errors import (
 )
 from deepglm.execution import workers
 from deepglm.families import Level
+from deepglm.inference.criteria import pearson_chi2
+from deepglm.inference.fitted import Fitted
 from deepglm.likelihood import Likelihood, Sums
 from deepglm.predictor import (
     Network,
@@ -152,6 +154,7 @@ class DeepGLM:
             skip,
         )
         self.formula: str | None = formula
+        _check_activation(activation)
         data_ = from_formula(parsed, data, env, request)
         layers = [(units, activation)] if units else []
         layers += [(t.units or (4,), t.activation or activation) for t in parsed.deep]
@@ -220,6 +223,7 @@ class DeepGLM:
         )
         model = cls.__new__(cls)
         model.formula = None
+        _check_activation(activation)
         data = from_arrays(endog, exog, request, exog_names, endog_name, add_constant)
         layers = [(units, activation)] if units else []
         model._build(data, family, layers, skip and bool(units), penalty, standardize)
@@ -379,9 +383,11 @@ class DeepGLM:
         """Pearson's chi-square at the parameters over ``wnobs - rank``; 1 where there is none."""
         if not self._adapted.aux_names:
             return 1.0
-        eta = self._eta(self._to_standard @ self._array(params))
-        df = self._data.rows.freq.sum() - self._problem.free.sum()
-        return pearson_chi2(self._adapted, self._data, eta) / float(df)
+        theta = self._to_standard @ self._array(params)
+        problem = self._problem
+        fitted = Fitted(self.predictor, self._adapted, problem.rows, theta, problem.free)
+        df = problem.rows.freq.sum() - problem.free.sum()
+        return pearson_chi2(fitted) / float(df)
 
     def predict(
         self,
@@ -679,6 +685,12 @@ def _units(hidden: Any) -> tuple[int, ...]:
     return tuple(int(q) for q in values)
 
 
+def _check_activation(activation: Any) -> None:
+    """Raise for an unknown name, also where there is no hidden layer to use it."""
+    for one in activation if isinstance(activation, tuple | list) else (activation,):
+        links.get(one)
+
+
 def _links(activation: Any, depth: int) -> tuple[links.Link, ...]:
     if isinstance(activation, tuple | list):
         if len(activation) != depth:
@@ -757,13 +769,6 @@ def _constant_response(family: families.Family, value: float, offset: Array) -> 
     return ""
 
 
-def pearson_chi2(family: families.Family, data: ModelData, eta: Array) -> float:
-    """Sum of squared Pearson residuals, weighted."""
-    mu = family.mean(eta[0])
-    rows = data.rows
-    return float(rows.freq @ (rows.weight * (rows.y - mu) ** 2 / family.variance(mu)))
-
-
 def response_scale(family: families.Family, data: ModelData) -> float:
     """Scale of the response on the link scale: what an O(1) prior on output weights is O(1) in.
 
@@ -789,4 +794,4 @@ def _reporter(progress: bool | Callable[[str], None] | None) -> Callable[[str], 
     return lambda text: None
 
 
-__all__ = ["DeepGLM", "pearson_chi2", "response_scale"]
+__all__ = ["DeepGLM", "response_scale"]

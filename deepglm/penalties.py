@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -119,8 +119,9 @@ class L2:
             raise SpecificationError(
                 f"L2(intercepts={self.intercepts!r}): accepted are False, 'hidden' and True."
             )
-        real = isinstance(self.alpha, Real) and not isinstance(self.alpha, bool)
-        if not (real and np.isfinite(self.alpha) and self.alpha >= 0):
+        alpha: Any = self.alpha  # annotated, but the user's
+        real = isinstance(alpha, Real) and not isinstance(alpha, bool)
+        if not (real and np.isfinite(alpha) and alpha >= 0):
             raise SpecificationError(
                 f"L2(alpha={self.alpha!r}): alpha is a precision and must be a finite number, not "
                 "negative. Use penalty=None for no penalty."
@@ -181,7 +182,7 @@ def precisions(
     values = np.asarray(penalty.precision(predictor, intercepts, response_scale), dtype=np.float64)
     if values.shape != (predictor.size,) or not (np.isfinite(values) & (values >= 0)).all():
         raise SpecificationError(
-            f"penalty={penalty!r} gives precisions of shape {values.shape}; {predictor.size} finite "
-            "numbers, none negative, are needed, one per coefficient."
+            f"penalty={penalty!r} gives precisions of shape {values.shape}; {predictor.size} "
+            "finite numbers, none negative, are needed, one per coefficient."
         )
     return values

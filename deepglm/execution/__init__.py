@@ -13,7 +13,7 @@ import numpy.typing as npt
 from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 from deepglm.data import Rows
-from deepglm.errors import SpecificationError
+from deepglm.errors import whole_number
 from deepglm.families import Level
 from deepglm.likelihood import Likelihood, Sums
 
@@ -32,9 +32,7 @@ def n_workers(n_jobs: int | None) -> int:
             return len(os.sched_getaffinity(0))
         except AttributeError:  # pragma: no cover - not on Linux
             return os.cpu_count() or 1
-    if n_jobs < 1:
-        raise SpecificationError(f"n_jobs={n_jobs}: the number of threads is 1 or more, or None.")
-    return int(n_jobs)
+    return whole_number("n_jobs", n_jobs, 1, " None uses every core.")
 
 
 @dataclass(frozen=True)

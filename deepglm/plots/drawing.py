@@ -83,6 +83,7 @@ def actual_expected(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     one = _first(frame)
     _bars(ax, positions[one], frame["exposure"][one], "exposure")
     _line(ax, positions[one], frame["actual"][one], "actual", _STYLES[0])
+    ax.lines[-1].set_markerfacecolor(_STYLES[0][0])
     for name, mine, style in _models(frame, after=1):
         _line(ax, positions[mine], frame["expected"][mine], f"expected {name}".strip(), style)
     _label(ax, str(frame["by"].iloc[0]), "mean per exposure", ticks)
@@ -134,14 +135,16 @@ def _positions(values: pd.Series) -> tuple[Array, list[str] | None]:
 
 def _line(ax: Axes, x: Array, y: pd.Series, label: str, style: Style, joined: bool = True) -> None:
     colour, dash, marker = style
-    every = max(1, len(x) // 12)  # markers tell lines apart; too many of them hide the line
+    # markers tell lines apart; too many of them hide the line
+    every = max(1, len(x) // 12)
+    first = len(ax.lines) % every
     ax.plot(
         x,
         y.to_numpy(dtype=float),
         color=colour,
         linestyle=dash if joined else "none",
         marker=marker,
-        markevery=every if joined else 1,
+        markevery=(first, every) if joined else 1,
         markersize=5,
         markerfacecolor="white",
         linewidth=1.6,
@@ -150,13 +153,15 @@ def _line(ax: Axes, x: Array, y: pd.Series, label: str, style: Style, joined: bo
 
 
 def _bars(ax: Axes, x: Array, heights: pd.Series, label: str) -> None:
-    """Grey bars in the lowest quarter, on an axis of their own behind the lines."""
+    """Grey bars in the lowest sixth, on an axis of their own behind the lines."""
     below = ax.twinx()
     width = 0.9 * float(np.diff(np.sort(x)).min()) if len(x) > 1 else 0.9
     below.bar(x, heights.to_numpy(dtype=float), width=width, **_BARS)
-    below.set_ylim(0.0, 4.0 * float(heights.max()))
+    below.set_ylim(0.0, 6.0 * float(heights.max()))
     below.set_yticks([])
     below.set_ylabel(f"grey bars: {label}", color="0.45", loc="bottom", fontsize="small")
+    for spine in below.spines.values():
+        spine.set_visible(False)
     ax.set_zorder(below.get_zorder() + 1)
     ax.patch.set_visible(False)
 

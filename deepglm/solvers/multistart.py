@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +36,8 @@ FEW, MANY = 4, 12
 ENOUGH = 4
 """Hits of the best optimum among random starts after which no variation is tried."""
 
-SURE = 15
-"""Hits of the best optimum after which no further variation is tried."""
+SURE = 20
+"""Arrivals at the best optimum from elsewhere after which no further variation is tried."""
 
 PARENTS = 8
 """Distinct optima from which variations are made."""
@@ -60,6 +60,8 @@ class Run:
     outcome: Outcome
     start: int
     """Number of the start."""
+    parent: float = np.inf
+    """Objective of the optimum that the start is a variation of; infinite for a random start."""
 
 
 def choose_method(method: str, n: int, p: int) -> str:
@@ -165,14 +167,14 @@ def from_starts(
         return runs, made
     rng = np.random.default_rng(last)
     for number in range(n_random, count):
-        if stop() or hits(runs) >= SURE:
+        if stop() or arrivals(runs) >= SURE:
             break
         report(f"start {number + 1} of {count}")
-        params = _best_variation(rng, starts, runs)
+        params, parent = _best_variation(rng, starts, runs)
         made += 1
         run = _advance(starts.objective, params, len(given) + number, solve, None)
         if np.isfinite(run.outcome.value):
-            runs.append(run)
+            runs.append(replace(run, parent=parent))
             runs.sort(key=lambda one: one.outcome.value)
     return runs, made
 
@@ -210,20 +212,30 @@ def _finished(runs: list[Run], starts: Starts, solve: Solve, stop: Stop) -> list
     return ends
 
 
-def _best_variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> Array:
-    """The best of a few variations once their final layers are solved."""
-    tried = [starts.completed(_variation(rng, starts, runs)) for _ in range(CANDIDATES)]
+def _best_variation(
+    rng: np.random.Generator, starts: Starts, runs: list[Run]
+) -> tuple[Array, float]:
+    """The best of a few variations once their final layers are solved, and its parent's value."""
     objective = starts.objective
-    values = [objective.from_origin(p).at(p[objective.free], Level.VALUE).value for p in tried]
-    return tried[int(np.argmin(values))]
+    tried = []
+    for _ in range(CANDIDATES):
+        theta, parent = _variation(rng, starts, runs)
+        params = starts.completed(theta)
+        value = objective.from_origin(params).at(params[objective.free], Level.VALUE).value
+        tried.append((value, params, parent))
+    _, params, parent = min(tried, key=lambda one: one[0])
+    return params, parent
 
 
-def _variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> Array:
-    """Hidden coefficients of a good optimum with one unit replaced."""
+def _variation(
+    rng: np.random.Generator, starts: Starts, runs: list[Run]
+) -> tuple[Array, float]:
+    """Hidden coefficients of a good optimum with one unit replaced, and that optimum's value."""
     objective = starts.objective
     predictor = objective.likelihood.predictor
     optima = _distinct(runs)
-    parent = optima[int(rng.integers(len(optima)))].params[: predictor.size].copy()
+    origin = optima[int(rng.integers(len(optima)))]
+    parent = origin.params[: predictor.size].copy()
     donor = optima[int(rng.integers(len(optima)))].params[: predictor.size]
     t = int(rng.integers(len(predictor.networks)))
     depth = len(predictor.networks[t].units)
@@ -236,7 +248,7 @@ def _variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> Arr
     mine, theirs = predictor.unpack(parent), predictor.unpack(donor)
     q = predictor.networks[t].units[level]
     mine.layers[t][level][int(rng.integers(q))] = theirs.layers[t][level][int(rng.integers(q))]
-    return pack(mine)
+    return pack(mine), origin.outcome.value
 
 
 def _distinct(runs: list[Run]) -> list[Run]:
@@ -256,6 +268,14 @@ def _advance(
     here = objective.from_origin(params)
     outcome = solve(here, params[here.free], rounds)
     return Run(here.expand(outcome.x), outcome, number)
+
+
+def arrivals(runs: list[Run]) -> int:
+    """How many runs reached the best optimum from elsewhere: falling back to it proves nothing."""
+    best = runs[0].outcome.value
+    return sum(
+        run.outcome.value - best < SAME and run.parent - best >= SAME for run in runs
+    )
 
 
 def hits(runs: list[Run]) -> int:

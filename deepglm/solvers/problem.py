@@ -27,6 +27,10 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
+ROUNDS_OF_SCALE = 20
+"""Rounds of coefficients and dispersion at most; two or three are usual."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How to look for the maximum.
@@ -155,8 +159,10 @@ def fit_glm(
 ) -> Solution:
     """Fit the ordinary GLM.
 
-    Without a penalty its coefficients do not depend on the dispersion, which is left at one; under
-    a penalty an estimated dispersion is maximised over as well.
+    Without a penalty its coefficients do not depend on the dispersion. An estimated one is then
+    brought to its maximum likelihood value in a few warm rounds, so that tolerance and certificate
+    are in log-likelihood units whatever the units of the response. Under a penalty the dispersion
+    is maximised over together with the coefficients.
 
     Parameters
     ----------
@@ -172,14 +178,30 @@ def fit_glm(
         Limits.
     """
     choose_method(options.method, problem.rows.n, 1)  # every method is IRLS here, if it is one
-    if phi is None and not problem.precision.any():
-        phi = 1.0
-    objective = problem.objective(crew, phi)
-    given = None if start is None else problem.given_start(objective, start)
+    null_scale = problem.family.start_aux(problem.rows.y, problem.rows.weight)
+    estimated = phi is None and len(null_scale) > 0 and not problem.precision.any()
+    scale = float(np.exp(null_scale[0])) if estimated else phi
     tol = 1e-18 if options.tol is None else options.tol
     maxiter = 100 if options.maxiter is None else options.maxiter
-    outcome = glm(objective, given, tol=tol, maxiter=maxiter)
-    return _solution(problem, objective, objective.expand(outcome.x), outcome, options, (1, (0.0,)))
+    iterations = 0
+    history: tuple[float, ...] = ()
+    for _ in range(ROUNDS_OF_SCALE if estimated else 1):
+        objective = problem.objective(crew, scale)
+        given = None if start is None else problem.given_start(objective, start)
+        outcome = glm(objective, given, tol=tol, maxiter=maxiter)
+        params = objective.expand(outcome.x)
+        iterations += outcome.iterations
+        history += outcome.history
+        if not estimated or scale is None:
+            break
+        start = params[: problem.predictor.size]
+        new = problem.mean_deviance(start)
+        exact_fit = not new > 1e-20 * float(np.exp(null_scale[0]))
+        if exact_fit or abs(new - scale) < 0.01 * scale:
+            break
+        scale = new
+    outcome = replace(outcome, iterations=iterations, history=history)
+    return _solution(problem, objective, params, outcome, options, (1, (0.0,)))
 
 
 def fit_network(

@@ -161,7 +161,7 @@ def test_smooth_activations_certify(activation):
 
 
 def test_a_saddle_is_left():
-    """Hidden units that are all zero are stationary, and no maximum: the fit must not stay there."""
+    """Hidden units that are all zero are stationary but no maximum: the fit moves on."""
     best = fit("gaussian", skip=False, seed=0)
     start = np.zeros(len(best.params))
     start[0] = DATA.gaussian.mean()
