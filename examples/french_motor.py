@@ -133,7 +133,7 @@ def choose_ridge(
     published test rows, and that flatters loose fits: a loose ridge has to be better by more than
     chance.
 
-    The fits stop when half a log-likelihood unit is left to gain, far less than what the ridges
+    The fits stop when about one log-likelihood unit is left to gain, far less than what the ridges
     differ by. The test rows have no part in this.
     """
     held_out = a_tenth(learning, seed)
@@ -142,7 +142,7 @@ def choose_ridge(
     for ridge in sorted(ridges, reverse=True):
         began = time.perf_counter()
         with approximately():
-            fit = network(fitted_to, ridge, units).fit(seed=seed, starts=1, tol=0.5)
+            fit = network(fitted_to, ridge, units).fit(seed=seed, starts=1, tol=1.0)
         found[ridge] = deviances(fit, judged_on)
         seconds = time.perf_counter() - began
         report(f"ridge {ridge:3g}: held-out deviance {found[ridge].mean():.3f} ({seconds:.0f} s)")

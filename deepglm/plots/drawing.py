@@ -25,11 +25,11 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Style = tuple[str, Any, str]
 
+_DATA: Style = ("#000000", "-", "o")
 _STYLES: tuple[Style, ...] = (
-    ("#000000", "-", "o"),
     ("#d55e00", "--", "s"),
-    ("#0072b2", "-.", "^"),
-    ("#56b4e9", ":", "D"),
+    ("#0072b2", "-", "^"),
+    ("#56b4e9", "-.", "D"),
     ("#009e73", (0, (5, 1, 1, 1, 1, 1)), "v"),
     ("#e69f00", (0, (1, 2)), "P"),
 )
@@ -82,9 +82,9 @@ def actual_expected(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     positions, ticks = _positions(frame["band"].astype(str))
     one = _first(frame)
     _bars(ax, positions[one], frame["exposure"][one], "exposure")
-    _line(ax, positions[one], frame["actual"][one], "actual", _STYLES[0])
-    ax.lines[-1].set_markerfacecolor(_STYLES[0][0])
-    for name, mine, style in _models(frame, after=1):
+    _line(ax, positions[one], frame["actual"][one], "actual", _DATA)
+    ax.lines[-1].set_markerfacecolor(_DATA[0])
+    for name, mine, style in _models(frame):
         _line(ax, positions[mine], frame["expected"][mine], f"expected {name}".strip(), style)
     _label(ax, str(frame["by"].iloc[0]), "mean per exposure", ticks)
     return ax
@@ -116,12 +116,9 @@ def _first(frame: pd.DataFrame) -> Mask:
     return np.asarray(frame["model"] == frame["model"].iloc[0])
 
 
-def _models(frame: pd.DataFrame, after: int = 0) -> Iterator[tuple[str, Mask, Style]]:
-    """Name, rows and style of every model; the first styles may be taken already."""
-    styles = cycle(_STYLES)
-    for _ in range(after):
-        next(styles)
-    for name, style in zip(pd.unique(frame["model"]), styles, strict=False):
+def _models(frame: pd.DataFrame) -> Iterator[tuple[str, Mask, Style]]:
+    """Name, rows and style of every model: the same model looks the same in every picture."""
+    for name, style in zip(pd.unique(frame["model"]), cycle(_STYLES), strict=False):
         yield str(name), np.asarray(frame["model"] == name), style
 
 

@@ -101,17 +101,23 @@ def pinned_form(predictor: Predictor, theta: Array, response_scale: float) -> Ar
     """
     c = predictor.unpack(theta.copy())
     for t, network in enumerate(predictor.networks):
+        depth = len(network.links)
+        # intercepts move upwards, so from the first layer on
         for level, link in enumerate(network.links):
-            above = _above(c, t, level)
-            B = c.layers[t][level]
-            last = level == len(network.links) - 1
+            above, B = _above(c, t, level), c.layers[t][level]
             if link.group == "shift":
                 _move_shift(B, above)
-            elif link.group == "scale":
-                _move_scale(B, above, link.degree, response_scale if last else 1.0)
             elif link.group == "linear":
-                intercept = c.beta[:, 0] if last else c.layers[t][level + 1][:, 0]
-                _move_linear(B, above, intercept)
+                last = level == depth - 1
+                _move_intercept(B, above, c.beta[:, 0] if last else c.layers[t][level + 1][:, 0])
+        # a layer's scale changes its own coefficients, which pin the layer below, so from the last
+        for level in range(depth - 1, -1, -1):
+            above, B, link = _above(c, t, level), c.layers[t][level], network.links[level]
+            if link.group == "scale":
+                magnitude = response_scale if level == depth - 1 else 1.0
+                _move_scale(B, above, link.degree, magnitude)
+            elif link.group == "linear":
+                _move_linear(B, above)
     return pack(c)
 
 
@@ -132,13 +138,16 @@ def _move_scale(B: Array, above: Array, degree: float, magnitude: float) -> None
     above[_anchor(len(B), len(above)), units] = sign * magnitude
 
 
-def _move_linear(B: Array, above: Array, intercept: Array) -> None:
+def _move_intercept(B: Array, above: Array, intercept: Array) -> None:
+    intercept += above @ B[:, 0]
+    B[:, 0] = 0.0
+
+
+def _move_linear(B: Array, above: Array) -> None:
     q = len(B)
     block = above[:q].copy()
     if np.linalg.cond(block) > 1e8:
         block = block + 1e-3 * np.eye(q) * max(1.0, float(np.abs(block).max()))
-    intercept += above @ B[:, 0]
-    B[:, 0] = 0.0
     B[:] = block @ B
     above[:] = above @ np.linalg.inv(block)
     above[:q] = np.eye(q)
@@ -172,7 +181,7 @@ def canonical_form(
     c = predictor.unpack(theta.copy())
     fixed = predictor.unpack(fixed_intercepts.astype(float))
     for t, network in enumerate(predictor.networks):
-        for level in range(len(network.links)):
+        for level in range(len(network.links) - 1, -1, -1):  # a sign above decides those below
             _turn(c, fixed, network, t, level)
         for level in range(len(network.links)):
             _sort(c, network, t, level, unit_sd[t][level])

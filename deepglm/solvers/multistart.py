@@ -27,11 +27,11 @@ SAME = 0.01
 ROUNDS = 5
 """Rounds (whitened) or a third as many again steps (scoring) before two thirds are dropped."""
 
-BUDGET = 2e10
+BUDGET = 3e10
 """Counted floating-point operations that all starts together may cost by default."""
 
 FEW, MANY = 4, 12
-"""Random starts at least, as far as there are so many, and at most; the rest are variations."""
+"""Random starts at least, as far as there are so many, and at most per layer."""
 
 ENOUGH = 4
 """Hits of the best optimum among random starts after which no variation is tried."""
@@ -132,7 +132,7 @@ def from_starts(
 ) -> tuple[list[Run], int]:
     """Fit from random starts, then from variations of the best optima, and return all runs.
 
-    A fifth of the starts (four to twelve) is random: a few rounds from each, the best third to the
+    A fifth of the starts (four, to twelve per layer) is random: a few rounds from each, the best third to the
     end. The others vary an optimum that was found: one hidden unit is drawn anew, or taken from
     another optimum, the final layer solved and the whole fitted again. On networks with many optima
     this reaches the best one far more often than as many random starts.
@@ -159,7 +159,8 @@ def from_starts(
     list of Run, int
         Finished runs, best first, and the number of starts made.
     """
-    n_random = int(np.clip(count // 5, min(count, FEW), MANY))
+    depth = max(len(net.units) for net in starts.objective.likelihood.predictor.networks)
+    n_random = int(np.clip(count // 5, min(count, FEW), MANY * depth))
     *seeds, last = seed.spawn(n_random + 1)
     runs = _finished(_first_rounds(starts, seeds, given, solve, stop, report), starts, solve, stop)
     made = len(given) + n_random

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 import deepglm as dg
 from deepglm.errors import SingleStartWarning
 
-pytestmark = pytest.mark.filterwarnings(f"ignore::{SingleStartWarning.__module__}.SingleStartWarning")
+pytestmark = pytest.mark.filterwarnings(
+    f"ignore::{SingleStartWarning.__module__}.SingleStartWarning"
+)
 
 few = settings(max_examples=6)
 seeds = st.integers(0, 10_000)
@@ -113,7 +115,9 @@ def test_a_row_of_weight_zero_is_not_there(seed: int) -> None:
     for role in ("freq_weights", "var_weights"):
         a, b = glm(data, "Poisson", **{role: "u"}), glm(without, "Poisson", **{role: "u"})
         assert_same(a, b, 1e-8)
-    assert_same(net(data, "Poisson", var_weights="u"), net(without, "Poisson", var_weights="u"), 1e-5)
+    assert_same(
+        net(data, "Poisson", var_weights="u"), net(without, "Poisson", var_weights="u"), 1e-5
+    )
 
 
 # -- offsets and units --------------------------------------------------------------------------
@@ -171,9 +175,7 @@ def test_units_of_measurement_do_not_change_a_fit(seed: int, scale: float, shift
 @given(seed=seeds)
 def test_units_may_start_in_any_order_and_sign(activation: str, seed: int) -> None:
     data = rows(seed, "Poisson", 100)
-    model = dg.DeepGLM(
-        "y ~ x + z", data, family=dg.Poisson(), hidden=(2,), activation=activation
-    )
+    model = dg.DeepGLM("y ~ x + z", data, family=dg.Poisson(), hidden=(2,), activation=activation)
     first = model.fit(starts=3, n_jobs=1)
     theta = first.params.to_numpy().copy()
     turned = theta.copy()
