@@ -22,7 +22,7 @@ from deepglm.data import (
     from_arrays,
     from_formula,
     intercept_column,
-    table_rows,
+    read_table,
 )
 from deepglm.errors import (
     ConvergenceWarning,
@@ -134,7 +134,7 @@ class DeepGLM:
         missing: str = "drop",
     ) -> None:
         _check_formula(formula)
-        table_rows(data)  # what is no table is refused before the formula is read
+        data, _ = read_table(data)  # what is no table is refused before the formula is read
         env = fm.capture(formula, data, depth=_user_depth())
         parsed = fm.parse(formula, env)
         if parsed.deep and hidden is not _DEFAULT_HIDDEN:
@@ -624,17 +624,23 @@ class DeepGLM:
         seen = rows.y[counted]
         if not (seen == seen[0]).all():
             return
-        reason = _constant_response(self._adapted, float(seen[0]), rows.offset[counted])
-        if reason and self._fits_any_level():
+        low, high = self._adapted.mean_range
+        reason = ""
+        if not low < seen[0] < high:
+            reason = "the likelihood rises without end as the fitted mean approaches it"
+        elif self._adapted.aux_names and self._fits_any_level():
+            reason = "the dispersion is zero and the likelihood has no maximum"
+        if reason:
             raise DataError(
                 f"the response {self.endog_names!r} is {seen[0]:g} in every row: {reason}. Check "
                 "the response and the subset."
             )
 
     def _fits_any_level(self) -> bool:
-        """Whether one number added to every linear predictor can be fitted at no cost."""
-        rows, width = self._data.rows, self.predictor.k_glm
-        X = rows.designs[0][self._problem.precision[:width] == 0]
+        """Whether every linear predictor can be one number, whatever it costs in penalty."""
+        rows, X = self._data.rows, self._data.rows.designs[0]
+        if np.ptp(rows.offset[rows.freq > 0]) > 0:
+            return False
         with_ones = np.concatenate((X, np.ones((1, rows.n))))
         return len(X) in aliased_columns(with_ones, np.sqrt(rows.freq))
 
@@ -757,16 +763,6 @@ def _scale_request(family: families.Family, scale: Any) -> tuple[float | None, s
             f"scale={scale!r} is not known; accepted are None, 'X2', 'dev' or a number."
         )
     return free, kind
-
-
-def _constant_response(family: families.Family, value: float, offset: Array) -> str:
-    """Why one value in every row leaves nothing to estimate; empty when it does not."""
-    low, high = family.mean_range
-    if value <= low or value >= high:
-        return "the likelihood rises without end as the fitted mean approaches it"
-    if family.aux_names and (offset == offset[0]).all():
-        return "the dispersion is zero and the likelihood has no maximum"
-    return ""
 
 
 def response_scale(family: families.Family, data: ModelData) -> float:

@@ -159,10 +159,10 @@ def get(penalty: str | Penalty | None) -> Penalty:
                 "deepglm.penalties.L2(alpha)."
             )
         return _NAMED[penalty]
-    if not callable(getattr(penalty, "precision", None)):
+    if isinstance(penalty, type) or not callable(getattr(penalty, "precision", None)):
         raise SpecificationError(
-            f"penalty={penalty!r} has no method precision(predictor, intercepts, response_scale); "
-            "use 'weak', None or deepglm.penalties.L2(alpha)."
+            f"penalty={penalty!r} is no object with precision(predictor, intercepts, response_scale)"
+            "; use 'weak', None or deepglm.penalties.L2(alpha)."
         )
     return penalty
 

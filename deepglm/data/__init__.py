@@ -8,7 +8,7 @@ from deepglm.data.kept import ModelData
 from deepglm.data.rows import BLOCK_ROWS, Rows
 from deepglm.data.selection import RowVariable
 from deepglm.data.standardise import Standardisation, aliased_columns
-from deepglm.data.tables import from_formula, table_rows
+from deepglm.data.tables import from_formula, read_table
 
 __all__ = [
     "BLOCK_ROWS",
@@ -24,6 +24,6 @@ __all__ = [
     "from_arrays",
     "from_formula",
     "intercept_column",
+    "read_table",
     "row_label",
-    "table_rows",
 ]

@@ -131,14 +131,14 @@ class Pieces:
 
 
 def read_roles(request: Request, data: Any, rows: Selection) -> dict[str, RowVariable]:
-    """Offset, exposure and weights on the rows used, as far as they are given."""
-    return {
-        role: RowVariable(
-            given if isinstance(given, str) else None, row_values(data, given, role, rows)
-        )
-        for role, given in ((role, request.roles.get(role)) for role in ROLES)
-        if given is not None
-    }
+    """Offset, exposure and weights on the rows used, as far as they are given; a copy of them."""
+    variables = {}
+    for role in ROLES:
+        given = request.roles.get(role)
+        if given is not None:
+            values = np.array(row_values(data, given, role, rows))
+            variables[role] = RowVariable(given if isinstance(given, str) else None, values)
+    return variables
 
 
 def assemble(pieces: Pieces, variables: dict[str, RowVariable], request: Request) -> ModelData:

@@ -19,8 +19,13 @@ from deepglm.formula.columns import Columns
 Array = npt.NDArray[np.float64]
 
 
-def table_rows(data: Any) -> Selection:
-    """All rows of a data frame or a dictionary of arrays.
+def read_table(data: Any) -> tuple[Any, Selection]:
+    """A data frame or a dictionary of arrays, and all its rows.
+
+    Parameters
+    ----------
+    data
+        One of these, or a structured array.
 
     Raises
     ------
@@ -29,9 +34,11 @@ def table_rows(data: Any) -> Selection:
         named columns.
     """
     columns = Columns(data)
+    if isinstance(data, np.ndarray):
+        data = {name: data[name] for name in columns.names}
     if columns.index is None:
-        return Selection(pd.RangeIndex(columns.n), labelled=False)
-    return Selection(columns.index, labelled=True)
+        return data, Selection(pd.RangeIndex(columns.n), labelled=False)
+    return data, Selection(columns.index, labelled=True)
 
 
 def from_formula(
@@ -50,7 +57,8 @@ def from_formula(
     request
         Everything else that decides about rows and columns.
     """
-    rows = table_rows(data).narrowed(request.subset)
+    data, rows = read_table(data)
+    rows = rows.narrowed(request.subset)
     variables = read_roles(request, data, rows)
     used = _used(data, rows)
     response, endog = fm.learn_response(parsed.response, used, env)
@@ -67,8 +75,7 @@ def _used(data: Any, rows: Selection) -> Any:
         return data
     if isinstance(data, pd.DataFrame):
         return data[rows.mask]
-    names = data if isinstance(data, Mapping) else data.dtype.names
-    return {name: _only(data[name], rows) for name in names}
+    return {name: _only(values, rows) for name, values in data.items()}
 
 
 def _only(values: Any, rows: Selection) -> Any:

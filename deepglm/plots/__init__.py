@@ -12,8 +12,8 @@ Examples
 >>> fit = dg.DeepGLM("Volume ~ Girth", trees, family=dg.Gamma(), hidden=()).fit()
 >>> plots.partial_means(fit, trees, "Girth", [10.0, 15.0]).round(2)
   model  input  value   mean  share
-0        Girth   10.0  14.65   0.45
-1        Girth   15.0  29.19   0.55
+0        Girth   10.0  18.59   0.48
+1        Girth   15.0  30.77   0.52
 """
 
 from deepglm.plots.drawing import actual_expected as actual_expected

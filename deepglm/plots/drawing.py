@@ -6,7 +6,7 @@ lightness: they can be told apart in grey, and by people who see colours differe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
@@ -28,10 +28,10 @@ Style = tuple[str, Any, str]
 _DATA: Style = ("#000000", "-", "o")
 _STYLES: tuple[Style, ...] = (
     ("#d55e00", "--", "s"),
-    ("#0072b2", "-", "^"),
-    ("#56b4e9", "-.", "D"),
+    ("#0072b2", "-.", "^"),
+    ("#56b4e9", ":", "D"),
     ("#009e73", (0, (5, 1, 1, 1, 1, 1)), "v"),
-    ("#e69f00", (0, (1, 2)), "P"),
+    ("#e69f00", (0, (8, 3)), "P"),
 )
 _BARS: dict[str, Any] = {"color": "0.88", "edgecolor": "0.75", "linewidth": 0.5, "zorder": 0}
 
@@ -51,7 +51,7 @@ def effect(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    _need(frame, "model", "input", "value", "mean")
+    _need(frame, ("model", "input", "value", "mean"), "partial_means")
     ax = _axes(ax)
     positions, ticks = _positions(frame["value"])
     if "share" in frame:
@@ -77,7 +77,8 @@ def actual_expected(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    _need(frame, "model", "by", "band", "exposure", "actual", "expected")
+    wanted = ("model", "by", "band", "exposure", "actual", "expected")
+    _need(frame, wanted, "actual_expected_frame")
     ax = _axes(ax)
     positions, ticks = _positions(frame["band"].astype(str))
     one = _first(frame)
@@ -101,13 +102,12 @@ def _axes(ax: Axes | None) -> Axes:
     return pyplot.subplots(layout="constrained")[1] if ax is None else ax
 
 
-def _need(frame: pd.DataFrame, *columns: str) -> None:
+def _need(frame: pd.DataFrame, columns: Sequence[str], maker: str) -> None:
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise MissingColumnError(
             f"the frame has no column {', '.join(map(repr, absent))}; its columns are "
-            f"{', '.join(map(str, frame.columns))}. Make it with the function of the same name in "
-            "deepglm.plots.frames."
+            f"{', '.join(map(str, frame.columns))}. deepglm.plots.{maker} makes such a frame."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -51,8 +52,8 @@ def actual_expected(
     >>> frame = actual_expected(ships.incidents, {"GLM": fit.mu}, ships.period, ships.service)
     >>> frame[["model", "band", "exposure", "actual", "expected"]].round(6)
       model band  exposure    actual  expected
-    0   GLM   60   61910.0  0.001696  0.001696
-    1   GLM   75  102286.0  0.002454  0.002454
+    0   GLM   60   88911.0  0.001563  0.001563
+    1   GLM   75   74663.0  0.002906  0.002906
     """
     models = expected if isinstance(expected, Mapping) else {"": expected}
     columns = {"y": y, **{f"expected {name!r}": values for name, values in models.items()}}
@@ -120,7 +121,7 @@ def partial_means(
     >>> trees = dg.datasets.load("trees")
     >>> fit = dg.DeepGLM("Volume ~ Girth", trees, family=dg.Gamma(), hidden=()).fit()
     >>> partial_means({"GLM": fit}, trees, "Girth", [10.0, 15.0])["mean"].round(3).tolist()
-    [14.65, 29.187]
+    [18.594, 30.769]
     """
     if input not in data.columns:
         raise MissingColumnError(
@@ -173,11 +174,14 @@ def _shares(column: pd.Series, points: list[Any]) -> Array:
 # -- bands ----------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
 class _Cut:
-    """Rows in bands: a code per row, and what the bands are called."""
+    """Rows in bands: a code per row, and for every band what it is called and where it ends."""
 
-    def __init__(self, code: npt.NDArray[np.intp], labels: list[str], low: Array, high: Array):
-        self.code, self.labels, self.low, self.high = code, labels, low, high
+    code: npt.NDArray[np.integer[Any]]
+    labels: list[str]
+    low: Array
+    high: Array
 
 
 def _bands(by: Any, weight: Array, bands: int) -> _Cut:

@@ -89,7 +89,9 @@ def test_lines_can_be_told_apart_in_grey() -> None:
 
 @pytest.mark.parametrize("draw", [plots.effect, plots.actual_expected])
 def test_another_frame_is_refused(draw: object) -> None:
-    with pytest.raises(MissingColumnError, match="no column .*; its columns are a"):
+    with pytest.raises(
+        MissingColumnError, match="no column .*; its columns are a. deepglm.plots.\\w+ makes"
+    ):
         draw(pd.DataFrame({"a": [1]}))  # type: ignore[operator]
 
 
