@@ -161,8 +161,8 @@ def get(penalty: str | Penalty | None) -> Penalty:
         return _NAMED[penalty]
     if isinstance(penalty, type) or not callable(getattr(penalty, "precision", None)):
         raise SpecificationError(
-            f"penalty={penalty!r} is no object with precision(predictor, intercepts, response_scale)"
-            "; use 'weak', None or deepglm.penalties.L2(alpha)."
+            f"penalty={penalty!r} has no precision(predictor, intercepts, response_scale); "
+            "use 'weak', None or deepglm.penalties.L2(alpha)."
         )
     return penalty
 
