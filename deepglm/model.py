@@ -49,6 +49,7 @@ from deepglm.predictor import (
     pins,
     standard_matrix,
     user_matrix,
+    zeros,
 )
 from deepglm.results import DeepGLMResults, Estimate, check_covariance
 from deepglm.solvers import (
@@ -261,7 +262,7 @@ class DeepGLM:
         standards = data.standards
         self._to_user = user_matrix(self.predictor, standards, self._intercept)
         self._to_standard = standard_matrix(self.predictor, standards, self._intercept)
-        self._problem = self._pose()
+        self._problem = self._pose(skip)
         self._check_constant_response()
         self._check_size()
 
@@ -582,7 +583,7 @@ class DeepGLM:
         state = forward(self.predictor.unpack(theta), self.predictor, designs, 0)
         return state.eta + added
 
-    def _pose(self) -> Problem:
+    def _pose(self, skip: bool) -> Problem:
         """The estimation problem: what is free, what is pinned, what is preferred."""
         aliased = _aliased(self.predictor, self._data)
         intercept = np.zeros(self.predictor.size, dtype=bool)
@@ -596,8 +597,9 @@ class DeepGLM:
             family=self._adapted,
             rows=self._data.rows,
             precision=penalties.precisions(self.penalty, self.predictor, intercepts, scale),
-            free=~(pins(self.predictor) | aliased),
+            free=~(pins(self.predictor, skip) | aliased),
             aliased=aliased,
+            held=zeros(self.predictor, skip) | aliased,
             intercept=intercept,
             response_scale=scale,
         )

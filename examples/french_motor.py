@@ -128,10 +128,9 @@ def choose_ridge(
 ) -> float:
     """Choose the ridge by the deviance of a held-out tenth of the learning rows.
 
-    The stiffest ridge wins that is within two standard errors (of the paired difference) of the
-    best. Policies share their rating factors with others here, in the held-out tenth as in the
-    published test rows, and that flatters loose fits: a loose ridge has to be better by more than
-    chance.
+    The one-standard-error rule: the stiffest ridge wins whose held-out deviance is within one
+    standard error (of the paired difference) of the best. Policies share their rating factors with
+    others here, in the held-out tenth as in the published test rows, and that flatters loose fits.
 
     The fits stop when about one log-likelihood unit is left to gain, far less than what the ridges
     differ by. The test rows have no part in this.
@@ -149,7 +148,7 @@ def choose_ridge(
     return stiffest(found)
 
 
-def stiffest(found: Mapping[float, np.ndarray], errors: float = 2.0) -> float:
+def stiffest(found: Mapping[float, np.ndarray], errors: float = 1.0) -> float:
     """Stiffest ridge whose mean is within some standard errors of the least mean.
 
     Parameters

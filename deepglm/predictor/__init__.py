@@ -9,7 +9,13 @@ from deepglm.predictor.derivatives import (
     jacobian,
 )
 from deepglm.predictor.structure import Coefficients, Network, Predictor, pack
-from deepglm.predictor.symmetry import canonical_form, check_structure, pinned_form, pins
+from deepglm.predictor.symmetry import (
+    canonical_form,
+    check_structure,
+    pinned_form,
+    pins,
+    zeros,
+)
 from deepglm.predictor.units import standard_matrix, user_matrix
 
 __all__ = [
@@ -29,4 +35,5 @@ __all__ = [
     "pins",
     "standard_matrix",
     "user_matrix",
+    "zeros",
 ]

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepglm.errors import SpecificationError
+from deepglm.links import Link
 from deepglm.predictor.structure import Array, Coefficients, Network, Predictor, pack
 
 Mask = npt.NDArray[np.bool_]
@@ -35,6 +36,11 @@ def check_structure(predictor: Predictor, skip: bool) -> None:
         for level, ((q, p), link, nxt) in enumerate(
             zip(network.widths, network.links, above, strict=True), 1
         ):
+            if _quadratic(link, nxt) and q > p:
+                raise SpecificationError(
+                    f"layer {level} has {q} square units of {p} inputs: together they are one "
+                    f"quadratic form, which {p} units exhaust. Use at most {p} units there."
+                )
             if link.group != "linear":
                 continue
             if q > min(p, nxt):
@@ -51,13 +57,52 @@ def check_structure(predictor: Predictor, skip: bool) -> None:
                 )
 
 
-def pins(predictor: Predictor) -> Mask:
+def zeros(predictor: Predictor, skip: bool = False) -> Mask:
+    """Which coefficients of square units are held at zero, (size,).
+
+    A layer of square units under one linear predictor is a quadratic form, which rotations of the
+    units into each other leave as it is: unit ``k`` has no slopes on the first ``k - 1`` inputs.
+    Where the inputs enter the final layer as well, intercepts of the units would only move linear
+    terms, and are zero.
+
+    Parameters
+    ----------
+    predictor
+        Shape of the predictor.
+    skip
+        Whether the inputs enter the final layer as well.
+    """
+    marks = predictor.unpack(np.zeros(predictor.size))
+    for t, network in enumerate(predictor.networks):
+        for level, link in enumerate(network.links):
+            if _quadratic(link, len(_above(marks, t, level))):
+                B = marks.layers[t][level]
+                for k in range(1, len(B)):
+                    B[k, 1 : 1 + k] = 1.0
+                if skip and len(network.links) == 1:
+                    B[:, 0] = 1.0
+    return pack(marks) > 0
+
+
+def _quadratic(link: Link, above: int) -> bool:
+    return link.name == "square" and above == 1
+
+
+def pins(predictor: Predictor, skip: bool = False) -> Mask:
     """Which coefficients are held fixed to remove the continuous symmetries, (size,).
 
     * exp: the intercept of the unit is 0 (its coefficient above carries the level);
     * ReLU, leaky ReLU, square, reciprocal and powers: one coefficient above the unit is +1 or -1
       (times the scale of the response in the final layer);
+    * square: some slopes are 0 as well, see :func:`zeros`;
     * identity: the coefficients above the first units are the identity matrix, intercepts 0.
+
+    Parameters
+    ----------
+    predictor
+        Shape of the predictor.
+    skip
+        Whether the inputs enter the final layer as well.
     """
     marks = predictor.unpack(np.zeros(predictor.size))
     for t, network in enumerate(predictor.networks):
@@ -71,7 +116,7 @@ def pins(predictor: Predictor) -> Mask:
             elif link.group == "linear":
                 above[:q, :] = 1.0
                 marks.layers[t][level][:, 0] = 1.0
-    return pack(marks) > 0
+    return (pack(marks) > 0) | zeros(predictor, skip)
 
 
 def _above(c: Coefficients, t: int, level: int) -> Array:
@@ -213,6 +258,8 @@ def _sort(c: Coefficients, network: Network, t: int, level: int, sd: Array) -> N
     above, B = _above(c, t, level), c.layers[t][level]
     if network.links[level].group == "scale" and len(above) > 1:
         return  # the anchors tie each unit to its place
+    if _quadratic(network.links[level], len(above)):
+        return  # so do the zeros
     order = np.argsort(-np.linalg.norm(above, axis=0) * sd, kind="stable")
     B[:] = B[order]
     above[:] = above[:, order]

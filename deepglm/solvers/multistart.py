@@ -132,8 +132,8 @@ def from_starts(
 ) -> tuple[list[Run], int]:
     """Fit from random starts, then from variations of the best optima, and return all runs.
 
-    A fifth of the starts (four, to twelve per layer) is random: a few rounds from each, the best third to the
-    end. The others vary an optimum that was found: one hidden unit is drawn anew, or taken from
+    A fifth of the starts (four, to twelve per layer) is random: a few rounds from each, the best
+    third to the end. The others vary an optimum that was found: one hidden unit is drawn anew, or taken from
     another optimum, the final layer solved and the whole fitted again. On networks with many optima
     this reaches the best one far more often than as many random starts.
 
@@ -228,9 +228,7 @@ def _best_variation(
     return params, parent
 
 
-def _variation(
-    rng: np.random.Generator, starts: Starts, runs: list[Run]
-) -> tuple[Array, float]:
+def _variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> tuple[Array, float]:
     """Hidden coefficients of a good optimum with one unit replaced, and that optimum's value."""
     objective = starts.objective
     predictor = objective.likelihood.predictor
@@ -274,9 +272,7 @@ def _advance(
 def arrivals(runs: list[Run]) -> int:
     """How many runs reached the best optimum from elsewhere: falling back to it proves nothing."""
     best = runs[0].outcome.value
-    return sum(
-        run.outcome.value - best < SAME and run.parent - best >= SAME for run in runs
-    )
+    return sum(run.outcome.value - best < SAME and run.parent - best >= SAME for run in runs)
 
 
 def hits(runs: list[Run]) -> int:

@@ -93,6 +93,8 @@ class Problem:
         (size,) coefficients that are estimated.
     aliased
         (size,) coefficients that are zero because their columns are aliased.
+    held
+        (size,) coefficients that are zero: the aliased ones, and pins at zero.
     intercept
         (size,) the final layer's intercepts.
     response_scale
@@ -105,6 +107,7 @@ class Problem:
     precision: Array
     free: Mask
     aliased: Mask
+    held: Mask
     intercept: Mask
     response_scale: float
 
@@ -126,9 +129,7 @@ class Problem:
 
     def given_start(self, objective: Objective, theta: Array) -> Array:
         """Full vector of parameters around given coefficients, pins in place."""
-        theta = pinned_form(
-            self.predictor, np.where(self.aliased, 0.0, theta), self.response_scale
-        )
+        theta = pinned_form(self.predictor, np.where(self.held, 0.0, theta), self.response_scale)
         params = objective.origin.copy()
         params[: self.predictor.size] = theta
         if len(params) > self.predictor.size:
@@ -226,10 +227,8 @@ def fit_network(
     if count < (0 if given else 1):
         raise SpecificationError(f"starts={count}: at least one start is needed.")
     seed_starts, seed_solver = np.random.SeedSequence(options.seed).spawn(2)
-    solve = solver(
-        method, seed_solver, options.tol, options.maxiter, options.stop, options.report
-    )
-    makes = Starts(objective, problem.aliased, problem.response_scale)
+    solve = solver(method, seed_solver, options.tol, options.maxiter, options.stop, options.report)
+    makes = Starts(objective, problem.held, problem.response_scale)
     runs, made = from_starts(
         makes, seed_starts, count, given, solve, stop=options.stop, report=options.report
     )

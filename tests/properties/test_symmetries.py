@@ -20,6 +20,7 @@ from deepglm.predictor import (
     jacobian,
     pinned_form,
     pins,
+    zeros,
 )
 
 Array = npt.NDArray[np.float64]
@@ -89,42 +90,35 @@ def rank(p: Predictor, theta: Array, X: list[Array], free: npt.NDArray[np.bool_]
     return int(np.linalg.matrix_rank(J, tol=1e-11))
 
 
-ROTATIONS = (
-    "units of squares may be rotated into each other: q (q - 1) / 2 directions are not pinned"
-)
-
-
-def cases(rotating: bool = False) -> list[Any]:
+def cases() -> list[Any]:
     found = []
     for name, layers in SHAPES.items():
         for activation in (*SYMMETRIC, CUBE, ROOT):
             label = activation if isinstance(activation, str) else links.get(activation).name
             if activation == "identity" and any(max(units) > 1 for units in layers):
                 continue  # refused: a linear layer of more units than outputs repeats itself
-            rotates = (
-                not rotating and activation == "square" and any(max(units) > 1 for units in layers)
-            )
-            marks = pytest.mark.xfail(reason=ROTATIONS, strict=True) if rotates else ()
-            found.append(pytest.param(activation, layers, marks=marks, id=f"{label}-{name}"))
+            found.append(pytest.param(activation, layers, id=f"{label}-{name}"))
     for below, above in MIXED:
         found.append(pytest.param((below, above), ((2, 3),), id=f"{below}-{above}"))
     return found
 
 
 @pytest.mark.parametrize(("activation", "layers"), cases())
-@few
-@given(seed=seeds)
 def test_pins_leave_as_many_coefficients_as_the_predictor_has_directions(
-    activation: Any, layers: Layers, seed: int
+    activation: Any, layers: Layers
 ) -> None:
+    """The generic rank: at some points a piecewise-linear unit is idle and the rank is lower."""
     p = predictor(activation, layers)
-    rng = np.random.default_rng(seed)
-    X = designs(p, rng, 20 * p.size)
-    theta = pinned_form(p, draw(p, rng, X), 1.0)
-    free = ~pins(p)
-    assert rank(p, theta, X, free) == free.sum()
-    assert rank(p, theta, X, np.ones(p.size, dtype=bool)) == free.sum()
-    assert free.sum() < p.size
+    free, everything = ~pins(p), np.ones(p.size, dtype=bool)
+    ranks, ranks_unpinned = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        X = designs(p, rng, 20 * p.size)
+        theta = pinned_form(p, np.where(zeros(p), 0.0, draw(p, rng, X)), 1.0)
+        ranks.append(rank(p, theta, X, free))
+        ranks_unpinned.append(rank(p, theta, X, everything))
+    assert max(ranks) == free.sum()
+    assert max(ranks_unpinned) == free.sum() < p.size
 
 
 @pytest.mark.parametrize("layers", [((2,),), ((2, 2),)], ids=["one layer", "two layers"])
@@ -138,7 +132,7 @@ def test_other_activations_need_no_pins(activation: str, layers: Layers) -> None
     assert rank(p, theta, X, ~pins(p)) == p.size
 
 
-@pytest.mark.parametrize(("activation", "layers"), cases(rotating=True))
+@pytest.mark.parametrize(("activation", "layers"), cases())
 @few
 @given(seed=seeds, scale=st.sampled_from([0.3, 1.0, 50.0]))
 def test_pinned_form_keeps_the_predictor(
@@ -147,7 +141,7 @@ def test_pinned_form_keeps_the_predictor(
     p = predictor(activation, layers)
     rng = np.random.default_rng(seed)
     X = designs(p, rng, 50)
-    theta = draw(p, rng, X)
+    theta = np.where(zeros(p), 0.0, draw(p, rng, X))
     pinned = pinned_form(p, theta, scale)
     before = eta(p, theta, X)
     np.testing.assert_allclose(
