@@ -217,8 +217,9 @@ def test_a_fit_that_is_not_certified_gives_no_standard_errors() -> None:
     assert result.get_hat_matrix_diag().isna().all()
 
 
+# square, two units: both coefficients above, both intercepts, one slope that a rotation removes
 @pytest.mark.parametrize(
-    ("activation", "pinned"), [("softplus", 0), ("exp", 2), ("square", 2), ("smooth_tobit", 0)]
+    ("activation", "pinned"), [("softplus", 0), ("exp", 2), ("square", 5), ("smooth_tobit", 0)]
 )
 def test_pinned_coefficients_have_no_standard_error(activation: str, pinned: int) -> None:
     data = rows("gaussian")
