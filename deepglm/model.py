@@ -500,11 +500,12 @@ class DeepGLM:
         estimate = self._estimate(solution, fixed, kind)
         separating = estimate.certificate.separating
         if separating:
-            columns = ", ".join(repr(self.exog_names[j]) for j in separating)
+            columns = _some([self.exog_names[j] for j in separating])
             warnings.warn(
                 f"the responses are separated by a combination of {columns}: the likelihood rises "
-                "without end along it, so these coefficients have no estimate. Leave out or merge "
-                "columns; predictions are given, standard errors are not.",
+                "without end along it, so these coefficients have no estimate. Merge levels, leave "
+                "columns out, or use penalty=L2(alpha), which acts on GLM terms too. Predictions "
+                "are given, standard errors are not.",
                 SeparationWarning,
                 stacklevel=2,
             )
@@ -657,6 +658,12 @@ class DeepGLM:
 
 
 # -- functions on arrays ------------------------------------------------------------------------
+
+
+def _some(names: Sequence[str], most: int = 6) -> str:
+    """Names for a message: a few of them, and how many more there are."""
+    shown = ", ".join(repr(name) for name in names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
 
 
 def _aliased(predictor: Predictor, data: ModelData) -> Mask:

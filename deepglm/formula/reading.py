@@ -207,11 +207,25 @@ def _quoted(call: ast.Call, name: str, env: Mapping[str, Any]) -> str:
     )
 
 
+_ELSEWHERE = {
+    "offset": "give offset= (or exposure=, whose logarithm is the offset) to DeepGLM",
+    "log": "write np.log(...), with numpy imported as np",
+    "exp": "write np.exp(...), with numpy imported as np",
+    "sqrt": "write np.sqrt(...), with numpy imported as np",
+    "poly": "write I(x**2), I(x**3), or a spline as bs(x, df=4)",
+    "s": "write a spline as bs(x, df=4) or cr(x, df=4), or send the term through deep(x)",
+    "factor": "write C(...)",
+}
+"""Words of R's formulas, and what to write here."""
+
+
 def _unknown(
     used: str, name: str, called: bool, columns: Columns, known: Mapping[str, Any]
 ) -> DeepGLMError:
     if not called:
         return missing_column(used, name, columns)
+    if used in _ELSEWHERE:
+        return FormulaError(f"'{name}' is not part of this formula language: {_ELSEWHERE[used]}.")
     return FormulaError(
         f"The function '{used}' in '{name}' is not defined where the formula is written."
         f"{nearest(used, known)} Define or import it there."

@@ -133,7 +133,7 @@ def from_starts(
     """Fit from random starts, then from variations of the best optima, and return all runs.
 
     A fifth of the starts (four, to twelve per layer) is random: a few rounds from each, the best
-    third to the end. The others vary an optimum that was found: one hidden unit is drawn anew, or taken from
+    third to the end. The others vary an optimum that was found: a hidden unit is drawn anew or from
     another optimum, the final layer solved and the whole fitted again. On networks with many optima
     this reaches the best one far more often than as many random starts.
 

@@ -33,8 +33,8 @@ class Status(Enum):
     )
     NO_MAXIMUM = (
         "the likelihood has no maximum: it rises without end along a direction",
-        "use penalty='weak' (the default) or fewer units; for separated responses, leave out or "
-        "merge the columns named",
+        "for hidden units use penalty='weak' (the default) or fewer units; for separated responses "
+        "merge levels, leave columns out, or use penalty=L2(alpha)",
     )
     OUT_OF_TIME = (
         "stopped by max_seconds before the optimum",

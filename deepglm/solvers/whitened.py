@@ -70,7 +70,7 @@ def whitened(
         Told in words how far the run is.
     """
     rng = np.random.default_rng(seed)
-    state = _State(x, np.inf, np.inf)
+    state = _State(x, objective.at(x, Level.VALUE).value, np.inf)
     newton, mu, saddles = False, 1e-2, 0
     history: list[float] = []
     for _ in range(maxiter):

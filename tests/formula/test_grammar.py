@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from deepglm.errors import FormulaError
-from deepglm.formula import DeepTerm, Parsed, parse
+from deepglm.formula import DeepTerm, Parsed, learn, parse
 
 
 def test_a_formula_without_deep_is_left_as_it_is():
@@ -154,3 +155,18 @@ def test_patsy_errors_point_at_the_place_in_the_users_text(formula, character, s
     assert f"Look at character {character}." in str(caught.value)
     assert str(caught.value).endswith(shown)
     assert caught.value.__cause__ is not None
+
+
+@pytest.mark.parametrize(
+    ("term", "advice"),
+    [
+        ("offset(x)", "offset="),
+        ("log(x)", "np.log"),
+        ("poly(x, 2)", "bs"),
+        ("s(x)", "deep"),
+        ("factor(x)", "C"),
+    ],
+)
+def test_words_of_r_are_answered_with_ours(term, advice):
+    with pytest.raises(FormulaError, match=advice):
+        learn(term, pd.DataFrame({"x": [1.0, 2.0, 3.0]}), {})

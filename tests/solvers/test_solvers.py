@@ -192,3 +192,16 @@ def test_whitened_and_scoring_agree_on_a_larger_network():
     assert first.certificate.certified
     assert second.certificate.certified
     assert first.penalized_llf == pytest.approx(second.penalized_llf, abs=1e-5)
+
+
+def test_a_time_limit_of_the_whitened_solver_is_no_other_error():
+    with pytest.warns(ConvergenceWarning, match="max_seconds"):
+        results = fit("poisson", method="whitened", max_seconds=1e-9, starts=1)
+    assert np.isfinite(results.penalized_llf)
+
+
+def test_a_long_separation_names_a_few_columns():
+    data = DATA.assign(g=np.arange(len(DATA)) // 10)
+    data["y"] = (data.g % 2 == 0).astype(int)
+    with pytest.warns(SeparationWarning, match=r"and \d+ more"):
+        dg.DeepGLM("y ~ C(g)", data, dg.Binomial(), hidden=()).fit()
