@@ -333,7 +333,7 @@ class DeepGLM:
         params
             (size,) parameters, pinned ones included.
         scale
-            Dispersion; by default 1 for families that have none, else Pearson's estimate.
+            Dispersion; by default :meth:`estimate_scale` at the parameters.
         """
         return self._sums(params, Level.VALUE, scale).value
 
@@ -381,14 +381,27 @@ class DeepGLM:
         return self.hessian(params, scale, observed) - S
 
     def estimate_scale(self, params: Any) -> float:
-        """Pearson's chi-square at the parameters over ``wnobs - rank``; 1 where there is none."""
+        """Dispersion at the parameters, 1 for families that have none.
+
+        For the ordinary GLM it is Pearson's chi-square over ``wnobs - rank``, as in statsmodels.
+        With hidden layers or a penalty, where the number of parameters is not the degrees of
+        freedom, it is the mean deviance: the maximum likelihood dispersion of Gaussian and inverse
+        Gaussian responses.
+        """
         if not self._adapted.aux_names:
             return 1.0
         theta = self._to_standard @ self._array(params)
         problem = self._problem
+        if self.predictor.networks or problem.precision.any():
+            return problem.mean_deviance(theta)
+        df = float(problem.rows.freq.sum() - problem.free.sum())
+        if df <= 0:
+            raise SpecificationError(
+                f"{int(problem.free.sum())} coefficients and {problem.rows.freq.sum():g} rows "
+                "leave no degrees of freedom for a scale; pass scale=."
+            )
         fitted = Fitted(self.predictor, self._adapted, problem.rows, theta, problem.free)
-        df = problem.rows.freq.sum() - problem.free.sum()
-        return pearson_chi2(fitted) / float(df)
+        return pearson_chi2(fitted) / df
 
     def predict(
         self,

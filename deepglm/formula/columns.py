@@ -253,6 +253,11 @@ def nearest(name: str, known: Iterable[Any]) -> str:
 
 def missing_column(name: str, where: str, columns: Columns) -> MissingColumnError:
     """Name the column that is missing, what there is, and what may have been meant."""
+    if name in [str(label) for label in columns.names if not isinstance(label, str)]:
+        return MissingColumnError(
+            f"'{name}' in '{where}' is a column whose name is not text, which a formula cannot "
+            "reach; rename the columns, as in df.rename(columns=str)."
+        )
     return MissingColumnError(
         f"'{name}' in '{where}' is neither a column of the data, which have {listed(columns.names)}"
         f", nor a name defined where the formula is written.{nearest(name, columns.names)} Add the "

@@ -101,10 +101,12 @@ class Numbers:
         if not self.penalty.any():
             scale = total / (n - k) if n > k else np.nan
             return Dispersion(scale, k, 1.0)
-        smoothing = Smoothing(self.expected, self.penalty)
         if self.fitted.family.scale is None:
-            scale, edf = smoothing.settle(total, n)
-            return Dispersion(scale, edf, scale)
+            # in units of the objective's dispersion, so that those of the response do not matter
+            unit = estimate.scale_objective
+            scale, edf = Smoothing(self.expected, unit * self.penalty).settle(total / unit, n)
+            return Dispersion(unit * scale, edf, unit * scale)
+        smoothing = Smoothing(self.expected, self.penalty)
         # the objective had the dispersion 1; only the standard errors are widened afterwards
         edf = smoothing.edf(estimate.scale_objective)
         scale = total / (n - edf) if n > edf else np.nan

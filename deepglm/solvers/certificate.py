@@ -27,6 +27,9 @@ STEEP = 15.0
 RUNAWAY = 50.0
 """Standardised coefficient beyond which an unpenalised fit that has no optimum is running away."""
 
+EXACTLY = 1e-13
+"""Relative size of a linear predictor that is zero but for rounding."""
+
 BOUNDED = ("tanh", "logistic", "probit", "cloglog", "loglog", "cauchit")
 
 
@@ -53,17 +56,20 @@ def certify(objective: Objective, x: Array, *, stopped: bool = False) -> Certifi
         return Certificate(Status.STALLED, np.inf, np.nan, np.nan, 0, len(x), saturated)
     decrement, e = decrement_and_spectrum(here.gradient, here.information)
     smallest, largest = float(e[0]), float(e[-1])
-    if kinked and smallest <= EIGENVALUE:
+    flat = abs(smallest) <= EIGENVALUE
+    if kinked and flat:
         decrement = _decrement_where_curved(here.gradient, here.information)
     stationary, positive = decrement < DECREMENT, smallest > EIGENVALUE
     endless = _endless(objective, params, saturated, stationary and positive)
     if separating or endless:
         status = Status.NO_MAXIMUM
-    elif stationary and (positive or kinked):
+    elif kinked and at_a_kink(predictor, coefficients, objective.rows, EXACTLY):
+        status = Status.AT_A_KINK
+    elif stationary and (positive or (kinked and flat)):
         status = Status.CERTIFIED
     elif stopped:
         status = Status.OUT_OF_TIME
-    elif kinked and at_a_kink(predictor, coefficients, objective.rows):
+    elif kinked and smallest > -EIGENVALUE and at_a_kink(predictor, coefficients, objective.rows):
         status = Status.AT_A_KINK
     elif not positive:
         status = Status.SADDLE
@@ -90,7 +96,11 @@ def _endless(
     hidden = objective.free[:k] & ~predictor.final & (objective.precision[:k] == 0)
     if not hidden.any():
         return False
-    return bool(saturated) or (not optimum and bool(np.abs(params[:k]).max() > RUNAWAY))
+    if saturated:
+        return True
+    in_units = objective.likelihood.family.link.group in ("linear", "scale")
+    judged = ~predictor.final if in_units else np.ones(k, dtype=bool)
+    return not optimum and bool(np.abs(params[:k][judged]).max() > RUNAWAY)
 
 
 def _decrement_where_curved(gradient: Array, information: Array) -> float:
@@ -107,14 +117,14 @@ def _decrement_where_curved(gradient: Array, information: Array) -> float:
     return 0.5 * float(np.sum(g[curved] ** 2 / e[curved]))
 
 
-def at_a_kink(predictor: Predictor, c: Coefficients, rows: Rows) -> bool:
-    """Whether some row lies on the kink of a piecewise-linear unit."""
+def at_a_kink(predictor: Predictor, c: Coefficients, rows: Rows, near: float = 1e-6) -> bool:
+    """Whether some row lies on the kink of a piecewise-linear unit, or nearly."""
     for block in rows.blocks():
         for t, one in enumerate(forward(c, predictor, block.designs, 0).passes):
             for link, B, z in zip(predictor.networks[t].links, one.layers, one.z[:-1], strict=True):
                 if link.kinked:
                     a = np.abs(B[:, 1:] @ z + B[:, :1])
-                    if (a < 1e-6 * (1.0 + a.max(axis=1, keepdims=True))).any():
+                    if (a <= near * a.max(axis=1, keepdims=True)).any():
                         return True
     return False
 

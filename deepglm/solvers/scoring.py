@@ -190,12 +190,8 @@ def _diagonal(objective: Objective, x: Array, now: Evaluation, newton: bool) -> 
 
 
 def _scale(diagonal: Array) -> Array:
-    """Square roots of a diagonal, kept away from zero."""
-    top = float(diagonal.max(initial=0.0))
-    if not top > 0.0:
-        return np.ones_like(diagonal)
-    scale: Array = np.sqrt(np.maximum(diagonal, 1e-8 * top))
-    return scale
+    """Square roots of a diagonal; each on its own, so that units of measurement do not matter."""
+    return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
 def _spectrum(now: Evaluation, scale: Array) -> tuple[Array, Array, Array]:

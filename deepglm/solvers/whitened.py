@@ -91,7 +91,8 @@ def whitened(
         before, state = state, _round(objective, state, L, pairs)
         history.append(state.value)
         report(f"penalised log-likelihood {-state.value:.3f}, decrement {state.decrement:.1e}")
-        if state.decrement <= tol:
+        # small in the Fisher metric may be a saddle; only a loose tolerance takes that for an end
+        if state.decrement <= tol and (newton or tol > NEAR):
             return _outcome(state, True, history)
         # differences of the objective fall to rounding before the decrement does
         stalled = before.value - state.value < 1e-9 * abs(state.value)
@@ -153,7 +154,7 @@ def _metric(
     diagonal = np.diag_indices_from(A)
     if newton and not (A[diagonal] > 0).all():
         return None
-    A[diagonal] += mu * A[diagonal] + 1e-12 * A[diagonal].max()
+    A[diagonal] += (mu + 1e-12) * A[diagonal]
     try:
         return np.asarray(cholesky(A, lower=True, overwrite_a=True))
     except LinAlgError:

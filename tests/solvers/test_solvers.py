@@ -205,3 +205,64 @@ def test_a_long_separation_names_a_few_columns():
     data["y"] = (data.g % 2 == 0).astype(int)
     with pytest.warns(SeparationWarning, match=r"and \d+ more"):
         dg.DeepGLM("y ~ C(g)", data, dg.Binomial(), hidden=()).fit()
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e6])
+def test_the_unit_of_the_response_does_not_matter(unit):
+    n = len(DATA)
+    one = fit("gaussian", seed=1, starts=12)
+    data = DATA.assign(gaussian=unit * DATA.gaussian)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingleStartWarning)
+        model = dg.DeepGLM("gaussian ~ x + z", data, hidden=(2,))
+        other = model.fit(seed=1, starts=12)
+    assert one.certificate.certified
+    assert other.certificate.certified
+    assert other.penalized_llf + n * np.log(unit) == pytest.approx(one.penalized_llf, abs=1e-6)
+    assert other.edf == pytest.approx(one.edf, rel=1e-6)
+    np.testing.assert_allclose(other.predict() / unit, one.predict(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("method", ["scoring", "whitened", "irls"])
+def test_one_relu_unit_does_not_let_a_saddle_pass(method):
+    """A dead tanh unit that would help is a saddle, whatever other units are there."""
+    rng = np.random.default_rng(1)
+    x, w = rng.integers(0, 6, 60).astype(float), rng.normal(size=60)
+    y = np.abs(x - 3) + np.tanh(2 * w) + rng.normal(size=60) * 0.5
+    data = pd.DataFrame({"x": x, "w": w, "y": y})
+    relu = "deep(x, units=(2,), activation='relu')"
+    model = dg.DeepGLM(f"y ~ x + deep(w, units=(1,), activation='tanh') + {relu}", data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SingleStartWarning)
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        alone = dg.DeepGLM(f"y ~ x + {relu}", data).fit(seed=1, starts=10).params
+        known = {k if "layer" not in k else f"deep2.{k}": v for k, v in alone.items()}
+        start = [known.get(name, 0.0) for name in model.exog_names]
+        results = model.fit(method=method, start_params=start)
+    if results.certificate.certified:
+        assert results.certificate.smallest_eigenvalue > 0
+        assert results.penalized_llf > -50
+    else:
+        assert results.certificate.status in (Status.SADDLE, Status.AT_A_KINK)
+
+
+def test_rows_on_the_kink_are_no_certified_maximum():
+    rng = np.random.default_rng(0)
+    x, z = rng.normal(size=200), rng.normal(size=200)
+    y = np.sin(2 * x) + 0.5 * z**2 + 0.2 * rng.normal(size=200)
+    data = pd.DataFrame({"x": x, "z": z, "y": y})
+    model = dg.DeepGLM("y ~ z + deep(x, units=(2,), activation='relu')", data)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        params = model.fit(seed=1, starts=4).params.copy()
+        params[[name for name in params.index if "[" in name and "unit" in name]] = 0.0
+        results = model.fit(start_params=params.to_numpy())
+    assert results.certificate.status is Status.AT_A_KINK
+    assert results.bse.isna().all()
+
+
+def test_public_likelihood_is_what_the_fit_maximised():
+    for rows in (25, 60):
+        results = dg.DeepGLM("gaussian ~ x", DATA[:rows], hidden=(4,)).fit(seed=0, starts=4)
+        model = results.model
+        assert model.penalized_loglike(results.params) == pytest.approx(results.penalized_llf)
