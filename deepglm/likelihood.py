@@ -6,7 +6,6 @@ file and partitions of a cluster differ in who adds them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -181,11 +180,3 @@ class Likelihood:
         information[size:, where] = cross.T
         information[size:, size:] = weights[k:, k:].sum(axis=2)
         return information
-
-
-def add(parts: Sequence[Sums]) -> Sums:
-    """Add records in their order, so that the bits do not depend on who made them."""
-    total = parts[0]
-    for part in parts[1:]:
-        total += part
-    return total
