@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.solvers import Certificate
+from deepglm.solvers import Certificate, Mode, PenaltyChoice, Start, Step
 
 Array = npt.NDArray[np.float64]
 
@@ -44,14 +44,19 @@ class Estimate:
         Name of the solver.
     iterations
         Steps of the best start.
-    starts, hits
-        Number of starts, and how many of those finished reached the best optimum.
+    reason
+        Why this solver.
+    starts
+        Every start and where it ended.
     modes
-        Objective values of the finished starts, best first (log-likelihood units above the best).
+        Distinct optima within a few log-likelihood units of the best, this one first: parameters
+        in the user's units, penalised log-likelihood, and the runs that ended there.
     history
-        Objective after every accepted step of the best start.
+        Accepted steps, or rounds of them, of the best start.
     evaluations
         Passes over the rows by kind.
+    choice
+        How the data chose the penalty; None for a penalty that was given.
     """
 
     theta: Array
@@ -66,8 +71,14 @@ class Estimate:
     certificate: Certificate
     method: str
     iterations: int
-    starts: int
-    hits: int
-    modes: tuple[float, ...] = ()
-    history: tuple[float, ...] = ()
+    reason: str
+    starts: tuple[Start, ...] = ()
+    modes: tuple[Mode, ...] = ()
+    history: tuple[Step, ...] = ()
     evaluations: Mapping[str, float] = field(default_factory=dict)
+    choice: PenaltyChoice | None = None
+
+    @property
+    def hits(self) -> int:
+        """How many of the finished starts reached the best optimum."""
+        return sum(start.optimum == 1 for start in self.starts)

@@ -12,6 +12,7 @@ from scipy import stats
 from deepglm.errors import NotAvailableError
 from deepglm.inference import criteria
 from deepglm.results.frozen import Frozen
+from deepglm.solvers import Group, Start
 
 
 class Goodness(Frozen):
@@ -61,11 +62,92 @@ class Goodness(Frozen):
 
     @property
     def fit_history(self) -> dict[str, Any]:
-        """Iterations of the best start, and the objective after each accepted step."""
+        """Iterations of the best start, and the objective after each accepted step.
+
+        :attr:`history` has the same as a table, with what steered every step.
+        """
         return {
             "iteration": self._estimate.iterations,
-            "objective": list(self._estimate.history),
+            "objective": [step.value for step in self._estimate.history],
         }
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Accepted steps of the best start, or rounds of them, in their order.
+
+        Columns: what steered the step, the penalised log-likelihood after it, and the decrement in
+        its metric, in log-likelihood units. Rounds on a share of the rows have an estimate of the
+        log-likelihood of all of them.
+        """
+        steps = self._estimate.history
+        frame = pd.DataFrame(
+            {
+                "phase": [step.phase for step in steps],
+                "penalized_llf": [-step.value for step in steps],
+                "decrement": [step.decrement for step in steps],
+            }
+        )
+        return frame.rename_axis("step")
+
+    @property
+    def starts(self) -> pd.DataFrame:
+        """Every start of the fit, in the order in which they were made.
+
+        Columns: how it was made (``origin``), the penalised log-likelihood at its end,
+        its steps, whether it was finished or dropped on the way, the number of the optimum at which
+        it ended (1 is the best, 0 none), and how many starts ended there (``hits``).
+        """
+        rows = self._estimate.starts
+        frame = pd.DataFrame(rows, columns=list(Start._fields)).set_index("number")
+        frame = frame.rename(columns={"objective": "penalized_llf"})
+        counts = frame.optimum.value_counts()
+        frame["hits"] = [int(counts[k]) if k else 0 for k in frame.optimum]
+        return frame.rename_axis("start")
+
+    @property
+    def modes(self) -> pd.DataFrame:
+        """Coefficients at the distinct optima within four log-likelihood units, best first.
+
+        One column for every optimum; ``attrs`` holds their penalised log-likelihoods and hits.
+        """
+        found = self._estimate.modes
+        frame = pd.DataFrame(
+            {number: mode.params for number, mode in enumerate(found, 1)},
+            index=self._model.exog_names,
+        ).rename_axis(columns="optimum")
+        frame.attrs["penalized_llf"] = [-mode.value for mode in found]
+        frame.attrs["hits"] = [mode.hits for mode in found]
+        return frame
+
+    @property
+    def penalty(self) -> Any:
+        """The penalty in force; the one that the data chose, where they did.
+
+        It can be given to another model: ``DeepGLM(..., penalty=results.penalty)``.
+        """
+        choice = self._estimate.choice
+        return self._model.penalty if choice is None else choice.penalty
+
+    @property
+    def penalty_groups(self) -> pd.DataFrame:
+        """Precision and effective degrees of freedom of every kind of coefficient.
+
+        Only for a penalty that the data chose. ``attrs`` holds the log marginal likelihood
+        (``evidence``), that of the plain GLM beside it, whether the choice had settled, and for a
+        validation the grid with the mean log-likelihood of the rows held out.
+        """
+        choice = self._estimate.choice
+        if choice is None:
+            raise NotAvailableError(
+                f"penalty_groups: the penalty {self._model.penalty} was given, not chosen by the "
+                "data. Use penalty='evidence' or 'validation'."
+            )
+        frame = pd.DataFrame(choice.groups, columns=list(Group._fields)).set_index("name")
+        frame.attrs["evidence"] = choice.evidence
+        frame.attrs["glm_evidence"] = choice.glm_evidence
+        frame.attrs["settled"] = choice.settled
+        frame.attrs["grid"] = [tuple(one) for one in choice.tried]
+        return frame.rename_axis("kind")
 
     @property
     def mle_settings(self) -> dict[str, Any]:
@@ -73,7 +155,8 @@ class Goodness(Frozen):
         estimate = self._estimate
         return {
             "optimizer": estimate.method,
-            "starts": estimate.starts,
+            "reason": estimate.reason,
+            "starts": len(estimate.starts),
             "hits": estimate.hits,
             "evaluations": dict(estimate.evaluations),
         }

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+
 from deepglm.penalties import L2, Weak
+from deepglm.results.estimate import Estimate
 from deepglm.results.layers import large_layers
+from deepglm.solvers import PenaltyChoice
 
 __all__ = ["notes", "short_certificate"]
 
@@ -42,9 +46,8 @@ def _verdict(results: Any) -> Iterator[str]:
             "log-likelihood units, and the smallest eigenvalue of the scaled information is "
             f"{certificate.smallest_eigenvalue:.1e}"
         )
-    if estimate.starts > 1:
-        times = "once" if estimate.hits == 1 else f"{estimate.hits} times"
-        yield f"the best optimum was reached {times} from {estimate.starts} starts"
+    if len(estimate.starts) > 1:
+        yield _search(estimate)
     if results.edf - _glm_terms(results) < _NOTHING_MORE:
         yield (
             "the penalty has shrunk the hidden layers to nothing: this fit is that of the GLM "
@@ -52,6 +55,22 @@ def _verdict(results: Any) -> Iterator[str]:
         )
     if certificate.saturated:
         yield f"saturated units, a step function on these data: {', '.join(certificate.saturated)}"
+
+
+def _search(estimate: Estimate) -> str:
+    """The table of starts in one line."""
+    times = "once" if estimate.hits == 1 else f"{estimate.hits} times"
+    distinct = max(start.optimum for start in estimate.starts)
+    text = f"{len(estimate.starts)} starts, {_number(distinct, 'distinct optimum', 'optima')}"
+    text += f"; the best was reached {times}"
+    near = len(estimate.modes) - 1
+    if near:
+        text += f", and {near} more lie{'s' if near == 1 else ''} within 4 log-likelihood units"
+    return text + " (results.starts)"
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count} {one}" if count == 1 else f"{count} distinct {many}"
 
 
 def _glm_terms(results: Any) -> int:
@@ -64,6 +83,10 @@ def _penalty(results: Any) -> Iterator[str]:
         return
     penalty = results._model.penalty
     words = f"penalised maximum likelihood, penalty {penalty}"
+    choice = results._estimate.choice
+    if choice is not None:
+        yield f"{words}{_chosen(choice)}"
+        return
     if isinstance(penalty, Weak):
         words += (
             ": on standardised inputs N(0, 1) on hidden slopes, N(0, 2.5^2) on hidden intercepts, "
@@ -76,6 +99,27 @@ def _penalty(results: Any) -> Iterator[str]:
             "on the standardised scale"
         )
     yield words
+
+
+def _chosen(choice: PenaltyChoice) -> str:
+    """What the data chose, in words."""
+    parts = [
+        f"{group.precision:.3g} on {group.size} coefficients of kind {group.name!r} "
+        f"({group.edf:.1f} effective)"
+        for group in choice.groups
+    ]
+    text = ": precisions " + " and ".join(parts)
+    if choice.tried:
+        text += f", the best of {len(choice.tried)} on rows held out"
+        if not choice.settled:
+            text += "; it is the end of the grid: try a longer one with Validation(grid=...)"
+    else:
+        text += f"; log marginal likelihood {choice.evidence:.2f}"
+        if np.isfinite(choice.glm_evidence):
+            text += f", that of the plain GLM {choice.glm_evidence:.2f} (never used to choose)"
+        if not choice.settled:
+            text += "; the precisions were still moving when it rose no more"
+    return text
 
 
 _SHRUNK: dict[bool | str, str] = {

@@ -102,7 +102,7 @@ def header(results: Any, yname: str | None) -> tuple[Facts, Facts]:
     left.append(("No. Iterations", f"{results._estimate.iterations:d}"))
     if results._deep:
         estimate = results._estimate
-        left.append(("Starts (reached)", f"{estimate.starts} ({estimate.hits})"))
+        left.append(("Starts (reached)", f"{len(estimate.starts)} ({estimate.hits})"))
     left.append(("Certificate", short_certificate(results)))
     if not results._deep:
         left.append(("Covariance Type", results.cov_type))

@@ -1,27 +1,51 @@
 """How the maximum is found and how it is known to be one."""
 
 from deepglm.solvers.certificate import certify
+from deepglm.solvers.contract import Control, Outcome, Progress, Solver, Step
+from deepglm.solvers.evidence import Group
+from deepglm.solvers.gradient import GradientDescent
 from deepglm.solvers.irls import glm
-from deepglm.solvers.multistart import METHODS, choose_method, default_starts
+from deepglm.solvers.methods import METHODS
+from deepglm.solvers.multistart import Mode
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.problem import Options, Problem, Solution, fit_glm, fit_network
-from deepglm.solvers.scoring import until
-from deepglm.solvers.status import Certificate, Outcome, Status
+from deepglm.solvers.problem import (
+    Options,
+    PenaltyChoice,
+    Problem,
+    Solution,
+    Start,
+    fit_glm,
+    fit_network,
+)
+from deepglm.solvers.scoring import Curvature, Scoring
+from deepglm.solvers.status import Certificate, Status
+from deepglm.solvers.watch import watching
+from deepglm.solvers.whitened import Whitened
 
 __all__ = [
     "METHODS",
     "Certificate",
+    "Control",
+    "Curvature",
+    "GradientDescent",
+    "Group",
+    "Mode",
     "Objective",
     "Options",
     "Outcome",
+    "PenaltyChoice",
     "Problem",
+    "Progress",
+    "Scoring",
     "Solution",
+    "Solver",
+    "Start",
     "Status",
+    "Step",
+    "Whitened",
     "certify",
-    "choose_method",
-    "default_starts",
     "fit_glm",
     "fit_network",
     "glm",
-    "until",
+    "watching",
 ]

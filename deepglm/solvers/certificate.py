@@ -33,7 +33,7 @@ EXACTLY = 1e-13
 BOUNDED = ("tanh", "logistic", "probit", "cloglog", "loglog", "cauchit")
 
 
-def certify(objective: Objective, x: Array, *, stopped: bool = False) -> Certificate:
+def certify(objective: Objective, x: Array, *, stopped: Status | None = None) -> Certificate:
     """Judge a point by the exact score and the exact observed information over all rows.
 
     Parameters
@@ -43,7 +43,7 @@ def certify(objective: Objective, x: Array, *, stopped: bool = False) -> Certifi
     x
         (free,) parameters.
     stopped
-        Whether a time limit ended the run.
+        Why the run ended before its time, if it did.
     """
     likelihood, params = objective.likelihood, objective.expand(x)
     predictor = likelihood.predictor
@@ -67,8 +67,8 @@ def certify(objective: Objective, x: Array, *, stopped: bool = False) -> Certifi
         status = Status.AT_A_KINK
     elif stationary and (positive or (kinked and flat)):
         status = Status.CERTIFIED
-    elif stopped:
-        status = Status.OUT_OF_TIME
+    elif stopped is not None:
+        status = stopped
     elif kinked and smallest > -EIGENVALUE and at_a_kink(predictor, coefficients, objective.rows):
         status = Status.AT_A_KINK
     elif not positive:

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from deepglm.families import Level
 from deepglm.predictor import final_jacobian, forward
+from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
 from deepglm.solvers.scoring import Curvature, scoring
-from deepglm.solvers.status import Outcome
 
 Array = npt.NDArray[np.float64]
 
@@ -114,7 +114,12 @@ def _solve(A: Array, b: Array) -> Array:
 
 
 def glm(
-    objective: Objective, given: Array | None = None, *, tol: float = 1e-18, maxiter: int = 100
+    objective: Objective,
+    given: Array | None = None,
+    *,
+    tol: float = 1e-18,
+    maxiter: int = 100,
+    solver: Solver | None = None,
 ) -> Outcome:
     """Fit the ordinary GLM: no hidden layers.
 
@@ -133,6 +138,8 @@ def glm(
         Half the decrement at which to stop; the default asks for all digits.
     maxiter
         Steps at most.
+    solver
+        Another method, with options of its own.
     """
     final = np.zeros(objective.likelihood.size, dtype=bool)
     final[: objective.likelihood.predictor.size] = True
@@ -143,6 +150,8 @@ def glm(
         start = params[objective.free]
         if np.isfinite(objective.at(start, Level.VALUE).value):
             break
+    if solver is not None:
+        return solver.minimise(objective, start, Control(), np.random.SeedSequence(0))
     return scoring(objective, start, tol=tol, maxiter=maxiter, damping=1e-12, name="irls")
 
 

@@ -2,30 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.errors import SpecificationError
 from deepglm.families import Level
-from deepglm.predictor import pack
+from deepglm.predictor import Predictor, pack
+from deepglm.solvers import nested
+from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.scoring import Curvature, Stop, never, scoring
-from deepglm.solvers.starts import Starts, random_units
-from deepglm.solvers.status import Outcome
-from deepglm.solvers.whitened import whitened
+from deepglm.solvers.starts import Starts, random_units, thinned
 
 Array = npt.NDArray[np.float64]
-
-METHODS = ("auto", "scoring", "whitened", "irls", "newton")
 
 SAME = 0.01
 """Objectives closer than this, in log-likelihood units, are one optimum."""
 
-ROUNDS = 5
-"""Rounds (whitened) or a third as many again steps (scoring) before two thirds are dropped."""
+KEPT = 4.0
+"""Optima within so many log-likelihood units of the best are kept: inference needs them."""
 
 BUDGET = 3e10
 """Counted floating-point operations that all starts together may cost by default."""
@@ -48,10 +44,8 @@ CANDIDATES = 3
 MIX, MIX_DEEP = 0.15, 0.3
 """Share of variations that take a unit from another optimum instead of drawing one."""
 
-Solve = Callable[[Objective, Array, int | None], Outcome]
 
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Run:
     """One start and where it came to."""
 
@@ -60,157 +54,158 @@ class Run:
     outcome: Outcome
     start: int
     """Number of the start."""
+    origin: str
+    """How it was made."""
+    kept: bool = True
+    """Whether it was taken to the end, or dropped after the first rounds."""
     parent: float = np.inf
-    """Objective of the optimum that the start is a variation of; infinite for a random start."""
+    """Objective of the optimum that the start is a variation of; infinite for others."""
+
+    @property
+    def value(self) -> float:
+        """Objective at the end."""
+        return self.outcome.value
 
 
-def choose_method(method: str, n: int, p: int) -> str:
-    """Pick the solver of hidden layers by counted cost.
+class Mode(NamedTuple):
+    """An optimum, and how many runs ended there."""
 
-    Where an information matrix is cheap (fewer than 50 parameters, or fewer than 200,000 entries of
-    the Jacobian) damped scoring; above it L-BFGS in whitened coordinates.
-    """
-    if method not in METHODS:
-        accepted = ", ".join(repr(m) for m in METHODS)
-        raise SpecificationError(f"method={method!r} is not known; accepted are {accepted}.")
-    if method != "auto":
-        return method
-    return "scoring" if p < 50 or n * p < 2e5 else "whitened"
+    params: Array
+    value: float
+    hits: int
 
 
-def default_starts(method: str, n: int, p: int) -> int:
-    """How many starts, from counted operations and never from a clock."""
-    overhead = 1e6  # a step of a small fit costs this much in calls, whatever the rows
-    if method == "whitened":
-        one = 300 * (6.0 * n * p + overhead) + 8.0 * n * p * p
-    else:
-        one = 40 * (n * p * p + 10.0 * p**3 + overhead)
-    return int(np.clip(BUDGET / one, 2, 400))
+def default_starts(cost: float) -> int:
+    """How many starts, from the counted operations of one and never from a clock."""
+    return int(np.clip(BUDGET / cost, 2, 400))
 
 
-def solver(
-    method: str,
-    seed: np.random.SeedSequence,
-    tol: float | None,
-    maxiter: int | None,
-    stop: Stop,
-    report: Callable[[str], None],
-) -> Solve:
-    """Bind a method to its options: ``solve(objective, x, rounds)``."""
-    most = 300 if maxiter is None else maxiter
-    if method == "whitened":
-        goal = 1e-8 if tol is None else tol
-
-        def solve_whitened(f: Objective, x: Array, rounds: int | None) -> Outcome:
-            limit = most if rounds is None else min(rounds, most)
-            return whitened(f, x, seed, tol=goal, maxiter=limit, stop=stop, report=report)
-
-        return solve_whitened
-    curvature = {
-        "scoring": Curvature.BOTH,
-        "irls": Curvature.FISHER,
-        "newton": Curvature.NEWTON,
-    }[method]
-
-    def solve(f: Objective, x: Array, rounds: int | None) -> Outcome:
-        limit = most if rounds is None else min(3 * rounds, most)
-        goal = 1e-10 if tol is None else tol
-        return scoring(f, x, curvature, tol=goal, maxiter=limit, stop=stop, name=method)
-
-    return solve
-
-
-def from_starts(
-    starts: Starts,
-    seed: np.random.SeedSequence,
-    count: int,
-    given: list[Array],
-    solve: Solve,
-    *,
-    stop: Stop = never,
-    report: Callable[[str], None] = lambda text: None,
-) -> tuple[list[Run], int]:
-    """Fit from random starts, then from variations of the best optima, and return all runs.
-
-    A fifth of the starts (four, to twelve per layer) is random: a few rounds from each, the best
-    third to the end. The others vary an optimum that was found: a hidden unit is drawn anew or from
-    another optimum, the final layer solved and the whole fitted again. On networks with many optima
-    this reaches the best one far more often than as many random starts.
+@dataclass
+class Search:
+    """A search under way.
 
     Parameters
     ----------
     starts
         Makes starting values.
+    solver
+        Goes downhill from them.
     seed
         Seeds everything random.
-    count
-        Number of starts, variations included.
-    given
-        Full vectors to start from as well.
-    solve
-        Bound solver.
-    stop
-        Time limit.
-    report
-        Told in words how far the fit is.
-
-    Returns
-    -------
-    list of Run, int
-        Finished runs, best first, and the number of starts made.
+    control
+        Limits and reports.
     """
-    depth = max(len(net.units) for net in starts.objective.likelihood.predictor.networks)
-    n_random = int(np.clip(count // 5, min(count, FEW), MANY * depth))
-    *seeds, last = seed.spawn(n_random + 1)
-    runs = _finished(_first_rounds(starts, seeds, given, solve, stop, report), starts, solve, stop)
-    made = len(given) + n_random
-    if not runs or hits(runs) >= ENOUGH:
-        return runs, made
-    rng = np.random.default_rng(last)
-    for number in range(n_random, count):
-        if stop() or arrivals(runs) >= SURE:
-            break
-        report(f"start {number + 1} of {count}")
-        params, parent = _best_variation(rng, starts, runs)
-        made += 1
-        run = _advance(starts.objective, params, len(given) + number, solve, None)
-        if np.isfinite(run.outcome.value):
-            runs.append(replace(run, parent=parent))
-            runs.sort(key=lambda one: one.outcome.value)
-    return runs, made
 
+    starts: Starts
+    solver: Solver
+    seed: np.random.SeedSequence
+    control: Control
 
-def _first_rounds(
-    starts: Starts,
-    seeds: list[np.random.SeedSequence],
-    given: list[Array],
-    solve: Solve,
-    stop: Stop,
-    report: Callable[[str], None],
-) -> list[Run]:
-    """A few rounds from every given and random start, best first."""
-    total = len(given) + len(seeds)
-    runs: list[Run] = []
-    for number in range(total):
-        if stop() and runs:
-            break
-        report(f"start {number + 1} of {total}")
-        params = given[number] if number < len(given) else starts.random(seeds[number - len(given)])
-        run = _advance(starts.objective, params, number, solve, ROUNDS if total > 2 else None)
-        if np.isfinite(run.outcome.value):
-            runs.append(run)
-    runs.sort(key=lambda one: one.outcome.value)
-    return runs
+    def __post_init__(self) -> None:
+        self.runs: list[Run] = []
+        self._seeds, self._solver_seed = self.seed.spawn(2)
 
+    def go(self, count: int, given: list[Array]) -> list[Run]:
+        """Fit from random starts, then from variations of the best optima; runs, best first.
 
-def _finished(runs: list[Run], starts: Starts, solve: Solve, stop: Stop) -> list[Run]:
-    """The best third of the runs (at least two), taken to the end."""
-    ends = []
-    for run in runs[: max(2, -(-len(runs) // 3))]:
-        done = run.outcome.finished or stop()
-        ends.append(run if done else _advance(starts.objective, run.params, run.start, solve, None))
-    ends.sort(key=lambda one: one.outcome.value)
-    return ends
+        A fifth of the starts (four, to twelve per layer) is made from nothing: random units, one
+        around the GLM, one from a network with a unit fewer and one with a unit more. A few rounds
+        from each, the best third to the end. The others vary an optimum that was found: a hidden
+        unit is drawn anew or from another optimum, the final layer solved and the whole fitted
+        again. On networks with many optima this reaches the best one far more often than as many
+        random starts.
+
+        Parameters
+        ----------
+        count
+            Number of starts, variations included.
+        given
+            Full vectors to start from as well.
+        """
+        depth = max(len(net.units) for net in self._predictor.networks)
+        fresh = int(np.clip(count // 5, min(count, FEW), MANY * depth))
+        *seeds, last = self._seeds.spawn(fresh + 1)
+        self._first_rounds(seeds, given, len(given) + count)
+        self._finish()
+        if not self.finished or hits(self.finished) >= ENOUGH:
+            return self.runs
+        rng = np.random.default_rng(last)
+        for number in range(len(given) + fresh, len(given) + count):
+            if self.control.stop() or arrivals(self.finished) >= SURE:
+                break
+            params, parent = _best_variation(rng, self.starts, self.finished)
+            control = self.control.at("start", number + 1, len(given) + count)
+            run = self._advance(params, number, "variation", control)
+            self._add(replace(run, parent=parent))
+        return self.runs
+
+    @property
+    def finished(self) -> list[Run]:
+        """Runs that were taken to the end, best first."""
+        return [run for run in self.runs if run.kept]
+
+    @property
+    def _predictor(self) -> Predictor:
+        return self.starts.objective.likelihood.predictor
+
+    def _add(self, run: Run) -> None:
+        if np.isfinite(run.value):
+            self.runs.append(run)
+            self.runs.sort(key=lambda one: one.value)
+
+    def _first_rounds(
+        self, seeds: list[np.random.SeedSequence], given: list[Array], total: int
+    ) -> None:
+        """A few rounds from every given and fresh start."""
+        first = len(given) + len(seeds)
+        for number in range(first):
+            if self.control.stop() and self.runs:
+                break
+            control = self.control.at("start", number + 1, total)
+            if number < len(given):
+                params, origin = given[number], "given"
+            else:
+                k = number - len(given)
+                params, origin = self._fresh(k, len(seeds), seeds[k], control)
+            run = self._advance(params, number, origin, control, short=first > 2)
+            self._add(replace(run, kept=first <= 2))
+
+    def _fresh(
+        self, k: int, count: int, seed: np.random.SeedSequence, control: Control
+    ) -> tuple[Array, str]:
+        """The k-th start from nothing: mostly random, three of another origin."""
+
+        def short(objective: Objective, x: Array) -> Outcome:
+            return self.solver.minimise(objective, x, control, self._solver_seed, True)
+
+        if count >= FEW and k == 1:
+            params = self.starts.embedded(seed)
+            if params is not None:
+                return params, "GLM"
+        if count > FEW and k in (2, 3) and nested.possible(self.starts):
+            make = nested.one_fewer if k == 2 else nested.one_more
+            return make(self.starts, seed, short), f"one unit {'fewer' if k == 2 else 'more'}"
+        return self.starts.random(seed), "random"
+
+    def _finish(self) -> None:
+        """Take the best third of the runs, at least two, to the end."""
+        best = self.runs[: max(2, -(-len(self.runs) // 3))]
+        for run in best:
+            self.runs.remove(run)
+            if not (run.kept or run.outcome.finished or self.control.stop()):
+                control = self.control.at("start", run.start + 1, 0)
+                before = run.outcome.history
+                run = self._advance(run.params, run.start, run.origin, control)
+                more = replace(run.outcome, history=before + run.outcome.history)
+                run = replace(run, outcome=more)
+            self._add(replace(run, kept=True))
+
+    def _advance(
+        self, params: Array, number: int, origin: str, control: Control, short: bool = False
+    ) -> Run:
+        here = self.starts.objective.from_origin(params)
+        outcome = self.solver.minimise(here, params[here.free], control, self._solver_seed, short)
+        return Run(here.expand(outcome.x), outcome, number, origin)
 
 
 def _best_variation(
@@ -240,42 +235,68 @@ def _variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> tup
     depth = len(predictor.networks[t].units)
     mixing = MIX if depth == 1 else MIX_DEEP
     if len(optima) < 2 or rng.uniform() > mixing:
-        donor = random_units(rng, predictor, objective.rows)
+        donor = random_units(rng, predictor, thinned(objective.rows))
         level = int(rng.integers(depth))
     else:
         level = 0
     mine, theirs = predictor.unpack(parent), predictor.unpack(donor)
     q = predictor.networks[t].units[level]
     mine.layers[t][level][int(rng.integers(q))] = theirs.layers[t][level][int(rng.integers(q))]
-    return pack(mine), origin.outcome.value
+    return pack(mine), origin.value
 
 
 def _distinct(runs: list[Run]) -> list[Run]:
     """The best optima that differ, a handful of them."""
     found: list[Run] = []
     for run in runs:
-        if not found or run.outcome.value - found[-1].outcome.value > SAME / 10:
+        if not found or run.value - found[-1].value > SAME / 10:
             found.append(run)
         if len(found) == PARENTS:
             break
     return found
 
 
-def _advance(
-    objective: Objective, params: Array, number: int, solve: Solve, rounds: int | None
-) -> Run:
-    here = objective.from_origin(params)
-    outcome = solve(here, params[here.free], rounds)
-    return Run(here.expand(outcome.x), outcome, number)
-
-
 def arrivals(runs: list[Run]) -> int:
     """How many runs reached the best optimum from elsewhere: falling back to it proves nothing."""
-    best = runs[0].outcome.value
-    return sum(run.outcome.value - best < SAME and run.parent - best >= SAME for run in runs)
+    best = runs[0].value
+    return sum(run.value - best < SAME and run.parent - best >= SAME for run in runs)
 
 
 def hits(runs: list[Run]) -> int:
     """How many of the finished runs reached the best optimum."""
-    best = runs[0].outcome.value
-    return sum(run.outcome.value - best < SAME for run in runs)
+    best = runs[0].value
+    return sum(run.value - best < SAME for run in runs)
+
+
+def optima(runs: list[Run]) -> list[int]:
+    """Number of the optimum that each run ended at, from 1, the best; 0 for a dropped run.
+
+    Parameters
+    ----------
+    runs
+        Sorted by their objective. Two runs are at one optimum if their objectives differ by less
+        than ``SAME``.
+    """
+    numbers, count, level = [], 0, -np.inf
+    for run in runs:
+        if not run.kept:
+            numbers.append(0)
+            continue
+        if run.value - level >= SAME:
+            count, level = count + 1, run.value
+        numbers.append(count)
+    return numbers
+
+
+def modes(runs: list[Run]) -> list[Mode]:
+    """Distinct optima within ``KEPT`` of the best, best first."""
+    found: dict[int, Mode] = {}
+    best = min((run.value for run in runs if run.kept), default=np.inf)
+    for run, number in zip(runs, optima(runs), strict=True):
+        if number == 0 or run.value - best > KEPT:
+            continue
+        if number in found:
+            found[number] = found[number]._replace(hits=found[number].hits + 1)
+        else:
+            found[number] = Mode(run.params, run.value, 1)
+    return list(found.values())

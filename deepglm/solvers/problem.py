@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -14,14 +14,20 @@ from deepglm.errors import DataError, SpecificationError
 from deepglm.execution import Workers
 from deepglm.families import Family, Level, adapt
 from deepglm.likelihood import Likelihood
+from deepglm.penalties import Evidence, Grouped, Kinds, Penalty, Validation
 from deepglm.predictor import Predictor, canonical_form, pinned_form
-from deepglm.solvers.certificate import certify, unit_sd
-from deepglm.solvers.irls import glm, polish_intercept
-from deepglm.solvers.multistart import choose_method, default_starts, from_starts, hits, solver
+from deepglm.solvers.certificate import DECREMENT, certify, unit_sd
+from deepglm.solvers.contract import Control, Outcome, Progress, Solver, Step, silent
+from deepglm.solvers.evidence import Group, by_evidence, marginal, with_penalty
+from deepglm.solvers.finish import finish
+from deepglm.solvers.irls import glm
+from deepglm.solvers.methods import choose, operations
+from deepglm.solvers.multistart import Mode, Run, Search, default_starts, modes, optima
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.scoring import Stop, never
 from deepglm.solvers.starts import Starts
-from deepglm.solvers.status import Certificate, Outcome
+from deepglm.solvers.status import Certificate
+from deepglm.solvers.validation import Tried, by_validation
+from deepglm.solvers.watch import Watch
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -31,6 +37,10 @@ ROUNDS_OF_SCALE = 20
 """Rounds of coefficients and dispersion at most; two or three are usual."""
 
 
+NEARLY = 1.0
+"""Decrement of a run from which exact Newton steps lead to the optimum near by."""
+
+
 @dataclass(frozen=True)
 class Options:
     """How to look for the maximum.
@@ -38,26 +48,60 @@ class Options:
     Parameters
     ----------
     method
-        One of ``METHODS``.
+        One of ``METHODS``, or a solver.
     starts
         Number of starts; None counts operations.
     seed
         Seeds the starts.
     maxiter, tol
-        Limits of the solver; None for its own.
-    stop
-        Time limit.
+        Limits of a solver given by name; None for its own.
+    watch
+        May end the fit.
     report
-        Told in words how far the fit is.
+        Told how far the fit is.
     """
 
-    method: str = "auto"
+    method: str | Solver = "auto"
     starts: int | None = None
     seed: int = 0
     maxiter: int | None = None
     tol: float | None = None
-    stop: Stop = never
-    report: Callable[[str], None] = lambda text: None
+    watch: Watch = field(default_factory=Watch)
+    report: Callable[[Progress], None] = silent
+
+    @property
+    def control(self) -> Control:
+        """What solvers see of it."""
+        return Control(self.watch, self.report)
+
+
+class Start(NamedTuple):
+    """A row of the table of starts."""
+
+    number: int
+    origin: str
+    objective: float
+    """Penalised log-likelihood at its end."""
+    iterations: int
+    status: str
+    optimum: int
+    """Number of the optimum that it ended at, 1 the best; 0 if it was dropped on the way."""
+
+
+class PenaltyChoice(NamedTuple):
+    """How the data chose a penalty."""
+
+    penalty: Grouped
+    groups: tuple[Group, ...]
+    """Precision and effective number of coefficients of every kind."""
+    evidence: float
+    """Log marginal likelihood at the end; NaN where it was not the criterion."""
+    glm_evidence: float
+    """That of the plain GLM on the same columns, its terms under the same kinds of precision."""
+    settled: bool
+    """Whether the precisions had stopped moving (or the best of the grid is not at its end)."""
+    tried: tuple[Tried, ...] = ()
+    """The grid of a validation."""
 
 
 class Solution(NamedTuple):
@@ -69,14 +113,18 @@ class Solution(NamedTuple):
     """Dispersion in force inside the objective."""
     value: float
     """Penalised log-likelihood."""
+    precision: Array
+    """(predictor size,) quadratic penalty in force."""
     certificate: Certificate
     outcome: Outcome
-    starts: int
-    hits: int
-    modes: tuple[float, ...]
-    """Objective of every finished start above the best one's."""
+    reason: str
+    """Why this method."""
+    starts: tuple[Start, ...]
+    modes: tuple[Mode, ...]
+    """Distinct optima within a few log-likelihood units, best first, in canonical form."""
     counts: Mapping[str, float]
     """Passes over the rows by kind."""
+    choice: PenaltyChoice | None = None
 
 
 @dataclass(frozen=True)
@@ -87,8 +135,12 @@ class Problem:
     ----------
     predictor, family, rows
         The model; the family's own choice of fixed or estimated dispersion.
+    penalty
+        What is preferred; evidence and validation choose among precisions.
+    kinds
+        What kind of coefficient stands where.
     precision
-        (size,) quadratic penalty.
+        (size,) quadratic penalty, to begin with where the data choose it.
     free
         (size,) coefficients that are estimated.
     aliased
@@ -104,6 +156,8 @@ class Problem:
     predictor: Predictor
     family: Family
     rows: Rows
+    penalty: Penalty
+    kinds: Kinds
     precision: Array
     free: Mask
     aliased: Mask
@@ -178,18 +232,20 @@ def fit_glm(
     options
         Limits.
     """
-    choose_method(options.method, problem.rows.n, 1)  # every method is IRLS here, if it is one
+    solver = None
+    if options.method not in ("auto", "irls", "scoring"):
+        solver = choose(options.method, problem.rows.n, 1, options.tol, options.maxiter).solver
     null_scale = problem.family.start_aux(problem.rows.y, problem.rows.weight)
     estimated = phi is None and len(null_scale) > 0 and not problem.precision.any()
     scale = float(np.exp(null_scale[0])) if estimated else phi
     tol = 1e-18 if options.tol is None else options.tol
     maxiter = 100 if options.maxiter is None else options.maxiter
     iterations = 0
-    history: tuple[float, ...] = ()
+    history: tuple[Step, ...] = ()
     for _ in range(ROUNDS_OF_SCALE if estimated else 1):
         objective = problem.objective(crew, scale)
         given = None if start is None else problem.given_start(objective, start)
-        outcome = glm(objective, given, tol=tol, maxiter=maxiter)
+        outcome = glm(objective, given, tol=tol, maxiter=maxiter, solver=solver)
         params = objective.expand(outcome.x)
         iterations += outcome.iterations
         history += outcome.history
@@ -202,7 +258,8 @@ def fit_glm(
             break
         scale = new
     outcome = replace(outcome, iterations=iterations, history=history)
-    return _solution(problem, objective, params, outcome, options, (1, (0.0,)))
+    run = Run(params, outcome, 0, "least squares" if start is None else "given")
+    return _solution(problem, objective, params, [run], options, "the whole model is one GLM")
 
 
 def fit_network(
@@ -219,54 +276,127 @@ def fit_network(
     """
     objective = problem.objective(crew, phi)
     n, p = problem.rows.n, objective.size
-    method = choose_method(options.method, n, p)
+    solver, reason = choose(options.method, n, p, options.tol, options.maxiter)
     given = [] if start is None else [problem.given_start(objective, start)]
     count = options.starts
     if count is None:
-        count = 0 if given else default_starts(method, n, p)
+        cost = operations(n, p)
+        count = 0 if given else default_starts(cost.get(solver.name, min(cost.values())))
     if count < (0 if given else 1):
         raise SpecificationError(f"starts={count}: at least one start is needed.")
-    seed_starts, seed_solver = np.random.SeedSequence(options.seed).spawn(2)
-    solve = solver(method, seed_solver, options.tol, options.maxiter, options.stop, options.report)
-    makes = Starts(objective, problem.held, problem.response_scale)
-    runs, made = from_starts(
-        makes, seed_starts, count, given, solve, stop=options.stop, report=options.report
-    )
+    seeds = np.random.SeedSequence(options.seed).spawn(2)
+    choice = None
+    if isinstance(problem.penalty, Evidence | Validation):
+        choice, params = _chosen(problem, objective, given, solver, options.control, seeds[1])
+        problem = replace(problem, precision=choice.penalty.precision(problem.kinds))
+        objective = with_penalty(objective, choice.penalty, problem.kinds)
+        given, count = [params], max(count - 1, 0)
+    starts = Starts(objective, problem.held, problem.response_scale)
+    runs = Search(starts, solver, seeds[0], options.control).go(count, given)
     if not runs:
         raise DataError(
             "no start has a finite likelihood: the family's range or a unit's domain leaves no "
             "room. Check the response and the offset, or choose another link or activation."
         )
-    best = runs[0]
-    params = problem.canonical(best.params)
-    params = polish_intercept(objective, params, problem.intercept & (problem.precision == 0))
-    options.report("certificate")
-    modes = tuple(run.outcome.value - best.outcome.value for run in runs)
-    found = (made, modes)
+    params = problem.canonical(runs[0].params)
+    options.control.at("certificate")
+    loose = options.tol is not None and options.tol > DECREMENT
+    if runs[0].outcome.decrement < NEARLY and not loose:
+        unpenalised = problem.intercept & (problem.precision == 0)
+        params = finish(objective, params, unpenalised, options.control)
     objective = objective.from_origin(params)
-    return _solution(problem, objective, params, best.outcome, options, found, hits(runs))
+    solution = _solution(problem, objective, params, runs, options, reason)
+    if choice is None:
+        return solution
+    return solution._replace(choice=_at_the_end(problem, objective, params, choice, crew, seeds[1]))
+
+
+def _chosen(
+    problem: Problem,
+    objective: Objective,
+    given: list[Array],
+    solver: Solver,
+    control: Control,
+    seed: np.random.SeedSequence,
+) -> tuple[PenaltyChoice, Array]:
+    """The penalty that the data choose, and the full vector of parameters that it led to."""
+    first, second = seed.spawn(2)
+    kinds, rule = problem.kinds, problem.penalty
+
+    def start(there: Objective) -> Array:
+        made = Starts(there, problem.held, problem.response_scale)
+        return given[0] if given else made.random(first)
+
+    if isinstance(rule, Evidence):
+        if any(len(network.units) > 1 for network in problem.predictor.networks):
+            raise SpecificationError(
+                "penalty='evidence' is for one hidden layer: with more of them the marginal "
+                "likelihood chooses too little penalty. Use penalty='validation', or one layer."
+            )
+        grouped = Grouped(rule.start, rule.start)
+        here = with_penalty(objective, grouped, kinds)
+        found = by_evidence(here, start(here), kinds, grouped, solver, control, second)
+        return PenaltyChoice(found.penalty, (), found.value, np.nan, found.settled), found.params
+    assert isinstance(rule, Validation)
+    best = by_validation(objective, kinds, rule, start, solver, control, second)
+    inside = best.penalty.rest not in (rule.grid[0], rule.grid[-1])
+    return PenaltyChoice(best.penalty, (), np.nan, np.nan, inside, best.tried), best.params
+
+
+def _at_the_end(
+    problem: Problem,
+    objective: Objective,
+    params: Array,
+    choice: PenaltyChoice,
+    crew: Workers,
+    seed: np.random.SeedSequence,
+) -> PenaltyChoice:
+    """The choice with what the final estimate says about it."""
+    rng = np.random.default_rng(seed)
+    now = marginal(objective, params, problem.kinds, choice.penalty, rng)
+    if now is None:
+        return choice
+    deep = np.isnan(choice.evidence)
+    return choice._replace(groups=now.groups, evidence=np.nan if deep else now.value)
 
 
 def _solution(
     problem: Problem,
     objective: Objective,
     params: Array,
-    outcome: Outcome,
+    runs: list[Run],
     options: Options,
-    found: tuple[int, tuple[float, ...]],
-    n_hits: int = 1,
+    reason: str,
 ) -> Solution:
     k = problem.predictor.size
     aux, family = params[k:], objective.likelihood.family
     x = params[objective.free]
+    certificate = certify(objective, x, stopped=options.watch.reason)
     return Solution(
         theta=params[:k],
         scale=float(np.exp(aux[0])) if len(aux) else float(family.scale or 1.0),
         value=-objective.at(x, Level.VALUE).value,
-        certificate=certify(objective, x, stopped=options.stop()),
-        outcome=outcome,
-        starts=found[0],
-        hits=n_hits,
-        modes=found[1],
+        precision=problem.precision,
+        certificate=certificate,
+        outcome=runs[0].outcome,
+        reason=reason,
+        starts=_table(runs),
+        modes=tuple(mode._replace(params=problem.canonical(mode.params)) for mode in modes(runs)),
         counts=dict(objective.counts),
     )
+
+
+def _table(runs: list[Run]) -> tuple[Start, ...]:
+    """The starts in the order in which they were made."""
+    rows = [
+        Start(
+            run.start + 1,
+            run.origin,
+            -run.value,
+            run.outcome.iterations,
+            "dropped" if not run.kept else "finished" if run.outcome.finished else "stopped",
+            optimum,
+        )
+        for run, optimum in zip(runs, optima(runs), strict=True)
+    ]
+    return tuple(sorted(rows))

@@ -11,19 +11,17 @@ Levenberg (1944); Marquardt (1963); Nielsen (1999), "Damping parameter in Marqua
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
 
 from deepglm.families import Level
+from deepglm.solvers.contract import Control, Outcome, Step
 from deepglm.solvers.objective import Evaluation, Objective
-from deepglm.solvers.status import Outcome
 
 Array = npt.NDArray[np.float64]
-Stop = Callable[[], bool]
 
 
 class Curvature(Enum):
@@ -34,6 +32,8 @@ class Curvature(Enum):
     BOTH = "expected information first, observed information near the optimum"
 
 
+QUIET = Control()
+
 SWITCH = 2.0
 """Twice the predicted gain below which the observed information takes over: about one unit of
 log-likelihood from the mode, where it is positive and converges quadratically."""
@@ -43,17 +43,57 @@ ESCAPES = 10
 """Saddles that one run may leave."""
 
 
-def never() -> bool:
-    """Do not stop early."""
-    return False
+@dataclass(frozen=True)
+class Scoring:
+    """Damped scoring: each step is one reweighted least-squares fit of the linearised model.
+
+    Parameters
+    ----------
+    curvature
+        Expected information, observed, or the one and then the other.
+    tol
+        Half the undamped decrement, in log-likelihood units, at which the solver is content.
+    maxiter
+        Steps at most.
+    damping
+        Initial damping constant on the unit-diagonal scale.
+    """
+
+    curvature: Curvature = Curvature.BOTH
+    tol: float = 1e-10
+    maxiter: int = 300
+    damping: float = 1e-2
+
+    @property
+    def name(self) -> str:
+        """See :class:`~deepglm.solvers.contract.Solver`."""
+        return _NAMES[self.curvature]
+
+    def minimise(
+        self,
+        objective: Objective,
+        x: Array,
+        control: Control,
+        seed: np.random.SeedSequence,
+        short: bool = False,
+    ) -> Outcome:
+        """See :class:`~deepglm.solvers.contract.Solver`; nothing is drawn."""
+        return scoring(
+            objective,
+            x,
+            self.curvature,
+            tol=self.tol,
+            maxiter=min(SHORT, self.maxiter) if short else self.maxiter,
+            damping=self.damping,
+            control=control,
+            name=self.name,
+        )
 
 
-def until(seconds: float | None) -> Stop:
-    """Stop once so many seconds have passed since the call."""
-    if seconds is None:
-        return never
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() > end
+_NAMES = {Curvature.FISHER: "fisher", Curvature.NEWTON: "newton", Curvature.BOTH: "scoring"}
+
+SHORT = 15
+"""Steps of a short run."""
 
 
 def scoring(
@@ -64,7 +104,7 @@ def scoring(
     tol: float = 1e-10,
     maxiter: int = 300,
     damping: float = 1e-2,
-    stop: Stop = never,
+    control: Control = QUIET,
     name: str = "scoring",
 ) -> Outcome:
     """Minimise an objective by damped scoring or Newton steps.
@@ -83,8 +123,8 @@ def scoring(
         Steps tried at most.
     damping
         Initial damping constant on the unit-diagonal scale.
-    stop
-        Asked before every step; true ends the run.
+    control
+        Asked before every step whether to stop, and told after it.
     name
         Name of the method in the outcome.
     """
@@ -95,7 +135,7 @@ def scoring(
         return Outcome(x, np.inf, 0, name, np.inf, False)
     scale = _scale(_diagonal(objective, x, now, newton))
     mu, nu, rejected = damping, 2.0, False
-    history = [now.value]
+    history = [Step("start", now.value, np.nan)]
     decrement, iteration, stale, escapes = np.inf, 0, 0, 0
     e, Q, gq = _spectrum(now, scale)
     for iteration in range(1, maxiter + 1):
@@ -113,7 +153,7 @@ def scoring(
             away = _escape(objective, x, now, Q[:, 0] / scale, float(-e[0]))
             if away is not None:
                 x, now = away, objective.at(away, level)
-                history.append(now.value)
+                history.append(Step("escape", now.value, decrement))
                 e, Q, gq = _spectrum(now, scale)
                 continue
         if decrement <= tol and (convex or not newton):
@@ -123,7 +163,7 @@ def scoring(
             stale = stale + 1 if decrement >= 0.5 * previous else 0
             if stale >= 2:
                 return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
-        if stop():
+        if control.stop():
             break
         hq = -gq / (steps_e + (0.0 if precise and convex else mu))
         step = (Q @ hq) / scale
@@ -140,7 +180,8 @@ def scoring(
                 trial = objective.at(trial_x, level)
             rho = (now.value - trial.value) / predicted if predicted > 0 else 1.0
             x, now, rejected = trial_x, trial, False
-            history.append(now.value)
+            history.append(Step("newton" if newton else "fisher", now.value, decrement))
+            control.tell(now.value, decrement)
             mu = max(1e-12, mu * max(1.0 / 3.0, 1.0 - (2.0 * min(rho, 1.0) - 1.0) ** 3))
             nu = 2.0
             if not newton:

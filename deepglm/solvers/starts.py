@@ -8,14 +8,14 @@ the order of the rows does not matter.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from deepglm.data import Rows
-from deepglm.predictor import Network, Predictor, pack, pinned_form
-from deepglm.solvers.irls import final_layer
+from deepglm.predictor import Coefficients, Network, Predictor, forward, pack, pinned_form
+from deepglm.solvers.irls import final_layer, glm
 from deepglm.solvers.objective import Objective
 
 Array = npt.NDArray[np.float64]
@@ -59,13 +59,67 @@ def _draw_network(
         B[:, 1:] = slopes
         a = slopes @ z
         for k in range(q):
-            B[k, 0] = -weighted_quantile(a[k], freq, place[k])
+            B[k, 0] = -np.quantile(a[k], place[k], method="inverted_cdf", weights=freq)
         if link.domain[0] >= 0:  # all linear predictors must be positive
             B[:, 0] = 1.0 - a.min(axis=1)
         if link.group == "shift":
             B[:, 0] = 0.0
         a += B[:, :1]
         z = link.evaluate(a, 0)[0]
+
+
+LINEAR = 0.3
+"""Standard deviation of the linear predictor of a unit that is to be nearly linear."""
+
+ROWS = 65_536
+"""Rows that units are placed by; a start needs no more."""
+
+
+def thinned(rows: Rows) -> Rows:
+    """Every so-manieth row, so that about ``ROWS`` are left."""
+    step = rows.n // ROWS
+    if step < 2:
+        return rows
+    every = slice(None, None, step)
+    return Rows(
+        np.ascontiguousarray(rows.y[..., every]),
+        tuple(np.ascontiguousarray(X[:, every]) for X in rows.designs),
+        rows.offset[every],
+        rows.weight[every],
+        rows.freq[every],
+    )
+
+
+def unit_spread(predictor: Predictor, c: Coefficients, rows: Rows) -> Array:
+    """(units,) standard deviation of the last hidden units of the first deep term."""
+    few = thinned(rows)
+    z = forward(c, predictor, few.designs, 0).passes[0].z[-1]
+    return weighted_sd(z, few.freq)
+
+
+def glm_directions(objective: Objective) -> list[Array]:
+    """Slopes of the plain GLM on the inputs of every deep term, (inputs,) each.
+
+    A ridge of 1 makes them exist; the final layer's own terms are in the GLM too.
+    """
+    rows, likelihood = thinned(objective.rows), objective.likelihood
+    columns = np.concatenate(rows.designs)
+    glm_likelihood = replace(
+        likelihood, predictor=Predictor(len(columns), (), likelihood.predictor.k_eta)
+    )
+    size = glm_likelihood.size
+    tail = objective.origin[likelihood.predictor.size :]
+    plain = Objective(
+        glm_likelihood,
+        replace(rows, designs=(columns,)),
+        np.r_[np.ones(size - len(tail)), np.zeros(len(tail))],
+        np.r_[np.zeros(size - len(tail)), tail],
+        np.ones(size, dtype=bool),
+        objective.workers,
+    )
+    beta = plain.expand(glm(plain, tol=1e-3, maxiter=25).x)[: len(columns)]
+    ends = np.cumsum([len(X) for X in rows.designs])
+    return np.split(beta, ends[:-1])[1:]
 
 
 def weighted_sd(z: Array, freq: Array) -> Array:
@@ -75,14 +129,6 @@ def weighted_sd(z: Array, freq: Array) -> Array:
     moved = z - mean[:, None]
     sd: Array = np.sqrt((moved * moved) @ freq / total)
     return sd
-
-
-def weighted_quantile(values: Array, freq: Array, level: float) -> float:
-    """Smallest value at which the share of the frequencies reaches ``level``."""
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(freq[order])
-    at = int(np.searchsorted(cumulative, level * cumulative[-1]))
-    return float(values[order[min(at, len(order) - 1)]])
 
 
 @dataclass(frozen=True)
@@ -107,7 +153,43 @@ class Starts:
         """Full vector of parameters from one seed, final layer solved, pins in place."""
         predictor = self.objective.likelihood.predictor
         rng = np.random.default_rng(seed)
-        return self.completed(random_units(rng, predictor, self.objective.rows))
+        return self.completed(random_units(rng, predictor, thinned(self.objective.rows)))
+
+    def embedded(self, seed: np.random.SeedSequence) -> Array | None:
+        """Full vector around the GLM: the first unit of every layer is nearly linear along it.
+
+        The other units are random. Its likelihood is at least nearly the GLM's. None where the
+        final layer holds the columns itself, or where an inverse link has no slope at zero.
+        """
+        objective = self.objective
+        predictor, rows = objective.likelihood.predictor, thinned(objective.rows)
+        given = objective.rows.designs
+        links = [link for net in predictor.networks for link in net.links]
+        flat = any(
+            link.domain[0] >= 0 or abs(link.evaluate(np.zeros(1), 1)[1][0]) < 0.1 for link in links
+        )
+        if flat or any(np.shares_memory(X, given[0]) for X in given[1:]):
+            return None
+        directions = glm_directions(objective)
+        theta = random_units(np.random.default_rng(seed), predictor, rows)
+        for network, layers, X, w in zip(
+            predictor.networks,
+            predictor.unpack(theta).layers,
+            rows.designs[1:],
+            directions,
+            strict=True,
+        ):
+            spread = float(weighted_sd((w @ X)[None], rows.freq)[0])
+            if spread == 0.0:
+                return None
+            layers[0][0, 1:] = LINEAR / spread * w
+            layers[0][0, 0] = -LINEAR / spread * float(w @ (X @ rows.freq)) / rows.freq.sum()
+            for link, B in zip(network.links, layers[1:], strict=False):
+                value, slope = (float(d[0]) for d in link.evaluate(np.zeros(1), 1))
+                B[0] = 0.0
+                B[0, 1] = 1.0 / slope
+                B[0, 0] = -value / slope
+        return self.completed(theta)
 
     def completed(self, theta: Array) -> Array:
         """Solve the final layer around given hidden units and restore the pins."""

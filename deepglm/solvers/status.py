@@ -36,6 +36,10 @@ class Status(Enum):
         "for hidden units use penalty='weak' (the default) or fewer units; for separated responses "
         "merge levels, leave columns out, or use penalty=L2(alpha)",
     )
+    INTERRUPTED = (
+        "stopped by the keyboard before the optimum",
+        "start from these estimates with start_params=results.params",
+    )
     OUT_OF_TIME = (
         "stopped by max_seconds before the optimum",
         "raise max_seconds, or start from these estimates with start_params=results.params",
@@ -50,37 +54,6 @@ class Status(Enum):
     def remedy(self) -> str:
         """What to do about it; empty when nothing needs doing."""
         return str(self.value[1])
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """Where a solver stopped.
-
-    Parameters
-    ----------
-    x
-        (free,) parameters.
-    value
-        Objective there.
-    iterations
-        Steps taken.
-    method
-        Name of the solver.
-    decrement
-        Half the squared Newton decrement in the solver's own metric.
-    finished
-        Whether the solver met its own tolerance (a certificate is a separate matter).
-    history
-        Objective after every accepted step.
-    """
-
-    x: Array
-    value: float
-    iterations: int
-    method: str
-    decrement: float
-    finished: bool
-    history: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

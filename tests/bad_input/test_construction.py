@@ -402,7 +402,7 @@ def test_identity_layers_that_repeat(data: pd.DataFrame) -> None:
 
 def test_a_penalty_of_the_wrong_shape(data: pd.DataFrame) -> None:
     class Odd:
-        def precision(self, predictor: Any, intercepts: Any, response_scale: float) -> Any:
+        def precision(self, kinds: Any) -> Any:
             return np.ones(2)
 
     with refused(SpecificationError, ValueError, "shape (2,)", "one per coefficient"):

@@ -11,7 +11,18 @@ import pytest
 import deepglm as dg
 from deepglm import links
 from deepglm.errors import SpecificationError
-from deepglm.penalties import L2, Unpenalised, Weak, get, precisions
+from deepglm.penalties import (
+    L2,
+    Evidence,
+    Grouped,
+    Kinds,
+    Unpenalised,
+    Validation,
+    Weak,
+    get,
+    kinds,
+    precisions,
+)
 from deepglm.predictor import Network, Predictor
 
 TANH = links.get("tanh")
@@ -30,6 +41,14 @@ def intercepts(predictor: Predictor) -> np.ndarray:
     return mask
 
 
+DUMMY = np.array([False, True, False])
+
+
+def described(predictor: Predictor, intercepts: np.ndarray, scale: float = 1.0) -> Kinds:
+    """The second input is a dummy."""
+    return kinds(predictor, intercepts, [DUMMY], scale)
+
+
 def by_name(predictor: Predictor, values: np.ndarray) -> pd.Series:
     names = predictor.names(["Intercept", "t"], [["a", "b", "c"]])
     return pd.Series(values, index=list(names))
@@ -38,7 +57,7 @@ def by_name(predictor: Predictor, values: np.ndarray) -> pd.Series:
 @pytest.mark.parametrize("scale", [1.0, 7.0])
 def test_weak(predictor: Predictor, intercepts: np.ndarray, scale: float) -> None:
     """N(0, 1) slopes, N(0, 2.5^2) intercepts, N(0, 10 s^2) output weights, nothing on the GLM."""
-    held = by_name(predictor, Weak().precision(predictor, intercepts, scale))
+    held = by_name(predictor, Weak().precision(described(predictor, intercepts, scale)))
     assert held[["Intercept", "t"]].tolist() == [0.0, 0.0]
     slopes = held.filter(regex=r"\[(a|b|c|layer1)")
     assert len(slopes) == 8 and (slopes == 1.0).all()
@@ -53,21 +72,56 @@ def test_weak(predictor: Predictor, intercepts: np.ndarray, scale: float) -> Non
     [(False, []), ("hidden", ["hidden"]), (True, ["hidden", "final"])],
 )
 def test_ridge(predictor: Predictor, intercepts: np.ndarray, which: Any, held: list[str]) -> None:
-    found = by_name(predictor, L2(3.0, which).precision(predictor, intercepts, 9.0))
+    found = by_name(predictor, L2(3.0, which).precision(described(predictor, intercepts, 9.0)))
     hidden = found.filter(like="[Intercept]")
     assert (hidden == (3.0 if "hidden" in held else 0.0)).all()
     assert found["Intercept"] == (3.0 if "final" in held else 0.0)
     assert (found.drop(["Intercept", *hidden.index]) == 3.0).all()
 
 
+def test_precisions_by_kind_of_column(predictor: Predictor, intercepts: np.ndarray) -> None:
+    """Dummy slopes apart, all the rest of the network tied; none looser than the weak prior."""
+    found = by_name(predictor, Grouped(2.0, 50.0).precision(described(predictor, intercepts, 4.0)))
+    assert found[["Intercept", "t"]].tolist() == [0.0, 0.0]
+    assert (found.filter(regex=r"layer1.*\[b\]") == 50.0).all()
+    assert (found.filter(regex=r"\[(a|c|Intercept|layer1.*)\]") == 2.0).all()
+    assert found["layer2.unit1"] == pytest.approx(2.0 / 16)
+    loose = by_name(predictor, Grouped(0.01, 0.01).precision(described(predictor, intercepts)))
+    weak = by_name(predictor, Weak().precision(described(predictor, intercepts)))
+    pd.testing.assert_series_equal(loose, weak)
+
+
+def test_rules_begin_somewhere(predictor: Predictor, intercepts: np.ndarray) -> None:
+    here = described(predictor, intercepts)
+    rule = Validation(grid=(3.0, 30.0))
+    assert (Evidence(7.0).precision(here) == Grouped(7.0, 7.0).precision(here)).all()
+    assert (rule.precision(here) == Grouped(3.0, 2.25).precision(here)).all()
+    assert (get("evidence"), get("validation")) == (Evidence(), Validation())
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: Evidence(0.0), "start=0.0"),
+        (lambda: Grouped(1.0, -2.0), "dummies=-2.0"),
+        (lambda: Validation(grid=()), "increasing"),
+        (lambda: Validation(grid=(3.0, 1.0)), "increasing"),
+        (lambda: Validation(share=1.0), "between 0 and 1"),
+    ],
+)
+def test_rules_that_are_none(make: Any, words: str) -> None:
+    with pytest.raises(SpecificationError, match=words):
+        make()
+
+
 def test_none(predictor: Predictor, intercepts: np.ndarray) -> None:
-    assert not Unpenalised().precision(predictor, intercepts, 1.0).any()
+    assert not Unpenalised().precision(described(predictor, intercepts)).any()
 
 
 def test_several_predictors() -> None:
     """Every final layer has the same precisions."""
     p = Predictor(1, (Network(1, (2,), (TANH,)),), k_eta=3)
-    held = Weak().precision(p, p.hidden_intercepts, 2.0)
+    held = Weak().precision(kinds(p, p.hidden_intercepts, [np.array([False])], 2.0))
     assert held[p.output_weights].tolist() == pytest.approx([0.025] * 6)
     assert held[:3].tolist() == [0.0] * 3
 
@@ -102,11 +156,11 @@ def test_a_users_own_penalty_is_checked(
     predictor: Predictor, intercepts: np.ndarray, values: Any
 ) -> None:
     class Mine:
-        def precision(self, predictor: Predictor, *rest: Any) -> np.ndarray:
-            return values if np.ndim(values) else np.full(predictor.size, values)
+        def precision(self, kinds: Kinds) -> np.ndarray:
+            return values if np.ndim(values) else np.full(kinds.predictor.size, values)
 
     with pytest.raises(SpecificationError, match=r"one per coefficient"):
-        precisions(Mine(), predictor, intercepts, 1.0)
+        precisions(Mine(), described(predictor, intercepts))
 
 
 @pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarning")

@@ -6,13 +6,12 @@ import sys
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from numbers import Real
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from deepglm import families, links, penalties
+from deepglm import families, penalties
 from deepglm import formula as fm
 from deepglm.data import (
     ModelData,
@@ -24,14 +23,13 @@ from deepglm.data import (
     intercept_column,
     read_table,
 )
+from deepglm.data.kinds import two_valued
 from deepglm.errors import (
     ConvergenceWarning,
     DataError,
-    FormulaError,
     SeparationWarning,
     SingleStartWarning,
     SpecificationError,
-    positive_number,
     truth_value,
     whole_number,
 )
@@ -40,6 +38,8 @@ from deepglm.families import Level
 from deepglm.inference.criteria import pearson_chi2
 from deepglm.inference.fitted import Fitted
 from deepglm.likelihood import Likelihood, Sums
+from deepglm.model import arguments
+from deepglm.model.progress import reporter
 from deepglm.predictor import (
     Network,
     Predictor,
@@ -55,10 +55,12 @@ from deepglm.results import DeepGLMResults, Estimate, check_covariance
 from deepglm.solvers import (
     Options,
     Problem,
+    Progress,
     Solution,
+    Solver,
     fit_glm,
     fit_network,
-    until,
+    watching,
 )
 
 Array = npt.NDArray[np.float64]
@@ -134,13 +136,13 @@ class DeepGLM:
         standardize: bool = True,
         missing: str = "drop",
     ) -> None:
-        _check_formula(formula)
+        arguments.check_formula(formula)
         data, _ = read_table(data)  # what is no table is refused before the formula is read
         env = fm.capture(formula, data, depth=_user_depth())
         parsed = fm.parse(formula, env)
         if parsed.deep and hidden is not _DEFAULT_HIDDEN:
-            raise _both_deep_and_hidden(parsed.deep[0].source, hidden)
-        units = () if parsed.deep else _units(hidden)
+            raise arguments.both_deep_and_hidden(parsed.deep[0].source, hidden)
+        units = () if parsed.deep else arguments.hidden_units(hidden)
         request = Request(
             {
                 "offset": offset,
@@ -155,7 +157,7 @@ class DeepGLM:
             skip,
         )
         self.formula: str | None = formula
-        _check_activation(activation)
+        arguments.check_activation(activation)
         data_ = from_formula(parsed, data, env, request)
         layers = [(units, activation)] if units else []
         layers += [(t.units or (4,), t.activation or activation) for t in parsed.deep]
@@ -207,7 +209,7 @@ class DeepGLM:
         The other parameters are those of the constructor. With hidden layers the constant comes
         first among the parameters, wherever it stands in `exog`.
         """
-        units = _units(hidden)
+        units = arguments.hidden_units(hidden)
         truth_value("add_constant", add_constant)
         request = Request(
             {
@@ -224,7 +226,7 @@ class DeepGLM:
         )
         model = cls.__new__(cls)
         model.formula = None
-        _check_activation(activation)
+        arguments.check_activation(activation)
         data = from_arrays(endog, exog, request, exog_names, endog_name, add_constant)
         layers = [(units, activation)] if units else []
         model._build(data, family, layers, skip and bool(units), penalty, standardize)
@@ -247,7 +249,7 @@ class DeepGLM:
         self.penalty = penalties.get(penalty)
         self.standardize = bool(standardize)
         networks = tuple(
-            Network(len(source.names), tuple(units), _links(activation, len(units)))
+            Network(len(source.names), tuple(units), arguments.layer_links(activation, len(units)))
             for source, (units, activation) in zip(data.sources[1:], layers, strict=True)
         )
         _check_inputs(data)
@@ -445,7 +447,7 @@ class DeepGLM:
 
     def fit(
         self,
-        method: str = "auto",
+        method: str | Solver = "auto",
         *,
         starts: int | None = None,
         seed: int = 0,
@@ -458,19 +460,22 @@ class DeepGLM:
         cov_kwds: dict[str, Any] | None = None,
         use_t: bool | None = None,
         n_jobs: int | None = None,
-        progress: bool | Callable[[str], None] | None = None,
+        progress: bool | Callable[[Progress], None] | None = None,
     ) -> DeepGLMResults:
         """Estimate the model; the model itself is not changed.
 
         Parameters
         ----------
         method
-            For hidden layers: "scoring" (damped Fisher scoring, then Newton), "whitened" (L-BFGS
-            whitened by a Fisher information, then Newton), "irls" (Fisher scoring only), "newton",
-            or "auto", which chooses by counted cost. Without hidden layers always IRLS.
+            "scoring" (damped Fisher scoring, then Newton), "whitened" (L-BFGS whitened by a Fisher
+            information, then Newton), "fisher" or "irls" (Fisher scoring only: iteratively
+            reweighted least squares), "newton", "gradient" (gradient descent), or "auto", which
+            chooses by counted cost and says so. Without hidden layers "auto" is IRLS, ended by
+            Newton steps. A solver object, such as ``deepglm.solvers.Whitened(pairs=60)``, carries
+            its own options.
         starts
-            Random starts; None chooses from counted operations. With `start_params` they come in
-            addition, and default to none.
+            Number of starts; None chooses from counted operations. With `start_params` they come in
+            addition, and default to none. ``results.starts`` lists them.
         seed
             Seeds the starts. Same data, same seed, same bits, for any `n_jobs`.
         start_params
@@ -484,31 +489,36 @@ class DeepGLM:
         tol
             Half the Newton decrement, in log-likelihood units, at which a solver is content.
         max_seconds
-            Stops the fit and says so; nothing else depends on a clock.
+            Stops the fit and says so; nothing else depends on a clock. Ctrl-C does the same: the
+            best point so far is returned, not certified. A second Ctrl-C interrupts at once.
         cov_type, cov_kwds, use_t
             Covariance of the estimates, in statsmodels' words: "nonrobust", "HC0" to "HC3",
             "cluster", "HAC", ...
         n_jobs
             Threads; None uses every core.
         progress
-            True prints what the fit is doing; a function is called with the text.
+            True shows a progress bar; a function is called with a record of how far the fit is,
+            whose text says it in words.
 
         Returns
         -------
         DeepGLMResults
         """
-        report = _reporter(progress)
-        _check_limits(maxiter, tol, max_seconds)
+        arguments.check_limits(maxiter, tol, max_seconds)
         whole_number("seed", seed, 0, " The same seed gives the same bits.")
         if starts is not None:
             least = 1 if start_params is None else 0
             whole_number("starts", starts, least, " None chooses how many.")
         check_covariance(self, cov_type, cov_kwds)
-        fixed, kind = _scale_request(self._adapted, scale)
+        fixed, kind = arguments.scale_request(self._adapted, scale)
         theta = None if start_params is None else self._to_standard @ self._start(start_params)
-        options = Options(method, starts, seed, maxiter, tol, until(max_seconds), report)
         fit = fit_network if self.predictor.networks else fit_glm
-        with workers(n_jobs, self.nobs) as crew:
+        with (
+            watching(max_seconds) as watch,
+            reporter(progress) as report,
+            workers(n_jobs, self.nobs) as crew,
+        ):
+            options = Options(method, starts, seed, maxiter, tol, watch, report)
             solution = fit(self._problem, crew, fixed, theta, options)
         estimate = self._estimate(solution, fixed, kind)
         separating = estimate.certificate.separating
@@ -524,10 +534,10 @@ class DeepGLM:
             )
         elif not estimate.certificate.certified:
             warnings.warn(str(estimate.certificate), ConvergenceWarning, stacklevel=2)
-        elif estimate.starts > 1 and estimate.hits == 1:
+        elif len(estimate.starts) > 1 and estimate.hits == 1:
             warnings.warn(
-                f"the best optimum was found by one of {estimate.starts} starts; more starts may "
-                "find a better one (starts=).",
+                f"the best optimum was found by one of {len(estimate.starts)} starts; more starts "
+                "may find a better one (starts=).",
                 SingleStartWarning,
                 stacklevel=2,
             )
@@ -540,7 +550,7 @@ class DeepGLM:
             params=self._to_user @ solution.theta,
             free=problem.free,
             aliased=problem.aliased,
-            precision=problem.precision,
+            precision=solution.precision,
             scale=np.nan if fixed is None or kind != "fixed" else fixed,
             scale_kind=kind,
             scale_objective=solution.scale,
@@ -548,11 +558,15 @@ class DeepGLM:
             certificate=solution.certificate,
             method=solution.outcome.method,
             iterations=solution.outcome.iterations,
+            reason=solution.reason,
             starts=solution.starts,
-            hits=solution.hits,
-            modes=solution.modes,
+            modes=tuple(
+                mode._replace(params=self._to_user @ mode.params[: len(solution.theta)])
+                for mode in solution.modes
+            ),
             history=solution.outcome.history,
             evaluations=solution.counts,
+            choice=solution.choice,
         )
 
     # -- pieces -----------------------------------------------------------------------------
@@ -606,11 +620,15 @@ class DeepGLM:
             intercept[first + self._intercept] = True
         scale = response_scale(self._adapted, self._data)
         intercepts = self.predictor.hidden_intercepts | intercept
+        dummies = [two_valued(X) for X in self._data.rows.designs[1:]]
+        kinds = penalties.kinds(self.predictor, intercepts, dummies, scale)
         return Problem(
             predictor=self.predictor,
             family=self._adapted,
             rows=self._data.rows,
-            precision=penalties.precisions(self.penalty, self.predictor, intercepts, scale),
+            penalty=self.penalty,
+            kinds=kinds,
+            precision=penalties.precisions(self.penalty, kinds),
             free=~(pins(self.predictor, skip) | aliased),
             aliased=aliased,
             held=zeros(self.predictor, skip) | aliased,
@@ -702,56 +720,6 @@ def _user_depth() -> int:
     return depth
 
 
-def _units(hidden: Any) -> tuple[int, ...]:
-    values = tuple(hidden) if isinstance(hidden, Sequence | np.ndarray) else (hidden,)
-    for q in values:
-        if isinstance(q, bool) or not isinstance(q, int | np.integer) or q < 1:
-            raise SpecificationError(
-                f"hidden={hidden!r}: give the units of every hidden layer as positive whole "
-                "numbers, for example hidden=(4,), or hidden=() for the ordinary GLM."
-            )
-    return tuple(int(q) for q in values)
-
-
-def _check_activation(activation: Any) -> None:
-    """Raise for an unknown name, also where there is no hidden layer to use it."""
-    for one in activation if isinstance(activation, tuple | list) else (activation,):
-        links.get(one)
-
-
-def _links(activation: Any, depth: int) -> tuple[links.Link, ...]:
-    if isinstance(activation, tuple | list):
-        if len(activation) != depth:
-            raise SpecificationError(
-                f"activation={activation!r} names {len(activation)} layers and there are {depth}; "
-                "give one name for all, or one per layer."
-            )
-        return tuple(links.get(one) for one in activation)
-    return (links.get(activation),) * depth
-
-
-def _check_formula(formula: Any) -> None:
-    if not isinstance(formula, str):
-        raise FormulaError(
-            f"The formula is of type {type(formula).__name__}; give a text such as 'y ~ a + b', or "
-            "use DeepGLM.from_arrays(endog, exog)."
-        )
-
-
-def _both_deep_and_hidden(source: str, hidden: Any) -> FormulaError:
-    units = tuple(hidden) if isinstance(hidden, Sequence) else hidden
-    instead = (
-        f"Write units= inside deep(), as in '{source[:-1]}, units={units!r})', and leave hidden= "
-        "out."
-        if units
-        else "Leave hidden= out, or write the formula without deep()."
-    )
-    return FormulaError(
-        f"hidden={hidden!r} stands beside deep() in the formula, so it is not clear which terms go "
-        f"through hidden layers. {instead}"
-    )
-
-
 def _check_inputs(data: ModelData) -> None:
     """Raise where hidden layers have nothing to learn from."""
     for source, aliased in zip(data.sources[1:], data.aliased[1:], strict=True):
@@ -761,30 +729,6 @@ def _check_inputs(data: ModelData) -> None:
                 f"what goes through the hidden layers {what}, so that hidden units have nothing to "
                 "depend on. Use hidden=() or leave deep() out, or add a term that varies."
             )
-
-
-def _check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
-    if maxiter is not None:
-        whole_number("maxiter", maxiter, 1, " model.loglike(params) evaluates without a step.")
-    if tol is not None:
-        positive_number("tol", tol, " It is half a Newton decrement, in log-likelihood units.")
-    if max_seconds is not None:
-        positive_number("max_seconds", max_seconds, " None does not stop.")
-
-
-def _scale_request(family: families.Family, scale: Any) -> tuple[float | None, str]:
-    """(scale inside the objective or None for free, how the reported scale comes about)."""
-    free = None if family.aux_names else 1.0
-    if scale is None:
-        return free, "X2" if family.aux_names else "fixed"
-    if isinstance(scale, Real):
-        return positive_number("scale", scale, " A number holds the dispersion fixed."), "fixed"
-    kind = {"x2": "X2", "dev": "dev"}.get(str(scale).lower())
-    if kind is None:
-        raise SpecificationError(
-            f"scale={scale!r} is not known; accepted are None, 'X2', 'dev' or a number."
-        )
-    return free, kind
 
 
 def response_scale(family: families.Family, data: ModelData) -> float:
@@ -802,14 +746,6 @@ def response_scale(family: families.Family, data: ModelData) -> float:
     slope = float(family.link.evaluate(family.link.link(np.array([mean])), 1)[1][0])
     value = sd / abs(slope) if slope else sd
     return value if np.isfinite(value) and value > 0 else 1.0
-
-
-def _reporter(progress: bool | Callable[[str], None] | None) -> Callable[[str], None]:
-    if callable(progress):
-        return progress
-    if progress:
-        return lambda text: print(text, flush=True)  # noqa: T201 - the user asked for it
-    return lambda text: None
 
 
 __all__ = ["DeepGLM", "response_scale"]

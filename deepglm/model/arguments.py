@@ -1,0 +1,91 @@
+"""What may be said to a model, checked before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from deepglm import families, links
+from deepglm.errors import FormulaError, SpecificationError, positive_number, whole_number
+
+
+def hidden_units(hidden: Any) -> tuple[int, ...]:
+    """Units of every hidden layer."""
+    values = tuple(hidden) if isinstance(hidden, Sequence | np.ndarray) else (hidden,)
+    for q in values:
+        if isinstance(q, bool) or not isinstance(q, int | np.integer) or q < 1:
+            raise SpecificationError(
+                f"hidden={hidden!r}: give the units of every hidden layer as positive whole "
+                "numbers, for example hidden=(4,), or hidden=() for the ordinary GLM."
+            )
+    return tuple(int(q) for q in values)
+
+
+def check_activation(activation: Any) -> None:
+    """Raise for an unknown name, also where there is no hidden layer to use it."""
+    for one in activation if isinstance(activation, tuple | list) else (activation,):
+        links.get(one)
+
+
+def layer_links(activation: Any, depth: int) -> tuple[links.Link, ...]:
+    """Inverse link of every hidden layer."""
+    if isinstance(activation, tuple | list):
+        if len(activation) != depth:
+            raise SpecificationError(
+                f"activation={activation!r} names {len(activation)} layers and there are {depth}; "
+                "give one name for all, or one per layer."
+            )
+        return tuple(links.get(one) for one in activation)
+    return (links.get(activation),) * depth
+
+
+def check_formula(formula: Any) -> None:
+    """Raise for what is no text."""
+    if not isinstance(formula, str):
+        raise FormulaError(
+            f"The formula is of type {type(formula).__name__}; give a text such as 'y ~ a + b', or "
+            "use DeepGLM.from_arrays(endog, exog)."
+        )
+
+
+def both_deep_and_hidden(source: str, hidden: Any) -> FormulaError:
+    """The error for ``hidden=`` beside ``deep()``."""
+    units = tuple(hidden) if isinstance(hidden, Sequence) else hidden
+    instead = (
+        f"Write units= inside deep(), as in '{source[:-1]}, units={units!r})', and leave hidden= "
+        "out."
+        if units
+        else "Leave hidden= out, or write the formula without deep()."
+    )
+    return FormulaError(
+        f"hidden={hidden!r} stands beside deep() in the formula, so it is not clear which terms go "
+        f"through hidden layers. {instead}"
+    )
+
+
+def check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
+    """Raise for limits that are no limits."""
+    if maxiter is not None:
+        whole_number("maxiter", maxiter, 1, " model.loglike(params) evaluates without a step.")
+    if tol is not None:
+        positive_number("tol", tol, " It is half a Newton decrement, in log-likelihood units.")
+    if max_seconds is not None:
+        positive_number("max_seconds", max_seconds, " None does not stop.")
+
+
+def scale_request(family: families.Family, scale: Any) -> tuple[float | None, str]:
+    """(scale inside the objective or None for free, how the reported scale comes about)."""
+    free = None if family.aux_names else 1.0
+    if scale is None:
+        return free, "X2" if family.aux_names else "fixed"
+    if isinstance(scale, Real):
+        return positive_number("scale", scale, " A number holds the dispersion fixed."), "fixed"
+    kind = {"x2": "X2", "dev": "dev"}.get(str(scale).lower())
+    if kind is None:
+        raise SpecificationError(
+            f"scale={scale!r} is not known; accepted are None, 'X2', 'dev' or a number."
+        )
+    return free, kind
