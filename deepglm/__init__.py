@@ -14,6 +14,7 @@ from deepglm.families import (
 from deepglm.model import DeepGLM
 from deepglm.penalties import L2
 from deepglm.results import DeepGLMResults
+from deepglm.selection import average
 
 __version__ = "0.1.0"
 
@@ -29,6 +30,7 @@ __all__ = [
     "Poisson",
     "Quasi",
     "Tweedie",
+    "average",
     "datasets",
     "errors",
     "families",
