@@ -57,6 +57,21 @@ class Rows:
             None if self.constant is None else self.constant[lo:hi],
         )
 
+    def only(self, index: npt.NDArray[np.intp]) -> Rows:
+        """Some of the rows, copied; a design that shares memory with the first one still does."""
+        designs = [np.ascontiguousarray(self.designs[0][:, index])]
+        for X in self.designs[1:]:
+            within = X.base is not None and np.shares_memory(X, self.designs[0])
+            designs.append(designs[0][-len(X) :] if within else X[:, index])
+        return Rows(
+            self.y[..., index],
+            tuple(designs),
+            self.offset[index],
+            self.weight[index],
+            self.freq[index],
+            None if self.constant is None else self.constant[index],
+        )
+
     def blocks(self, size: int | None = None) -> Iterator[Rows]:
         """Walk the rows in blocks of ``size``, by default ``BLOCK_ROWS``."""
         step = BLOCK_ROWS if size is None else size

@@ -521,9 +521,10 @@ class DeepGLM:
             options = Options(method, starts, seed, maxiter, tol, watch, report)
             solution = fit(self._problem, crew, fixed, theta, options)
         estimate = self._estimate(solution, fixed, kind)
-        separating = estimate.certificate.separating
-        if separating:
-            columns = _some([self.exog_names[j] for j in separating])
+        results = DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
+        separating = results.certificate.separating
+        if len(separating):
+            columns = _some(list(separating.index))
             warnings.warn(
                 f"the responses are separated by a combination of {columns}: the likelihood rises "
                 "without end along it, so these coefficients have no estimate. Merge levels, leave "
@@ -541,7 +542,7 @@ class DeepGLM:
                 SingleStartWarning,
                 stacklevel=2,
             )
-        return DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
+        return results
 
     def _estimate(self, solution: Solution, fixed: float | None, kind: str) -> Estimate:
         problem = self._problem

@@ -13,6 +13,7 @@ from statsmodels.base.model import LikelihoodModelResults
 from deepglm.errors import NotAvailableError
 from deepglm.inference import CovarianceRequest, check_rows, read_request
 from deepglm.inference.fitted import Array
+from deepglm.results.certificate import NamedCertificate, named_certificate
 from deepglm.results.estimate import Estimate
 from deepglm.results.numbers import Numbers
 
@@ -55,9 +56,9 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
         return self._model.family
 
     @property
-    def certificate(self) -> Any:
-        """What is known about the point that the fit returned."""
-        return self._estimate.certificate
+    def certificate(self) -> NamedCertificate:
+        """What is known about the point that the fit returned, with names."""
+        return named_certificate(self._model, self._estimate.certificate)
 
     @property
     def _deep(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepglm.penalties import L2, Weak
+from deepglm.results.certificate import combination, some
 from deepglm.results.estimate import Estimate
 from deepglm.results.layers import large_layers
 from deepglm.solvers import PenaltyChoice
@@ -48,13 +49,6 @@ def _verdict(results: Any) -> Iterator[str]:
         )
     if len(estimate.starts) > 1:
         yield _search(estimate)
-    if results.edf - _glm_terms(results) < _NOTHING_MORE:
-        yield (
-            "the penalty has shrunk the hidden layers to nothing: this fit is that of the GLM "
-            "terms alone"
-        )
-    if certificate.saturated:
-        yield f"saturated units, a step function on these data: {', '.join(certificate.saturated)}"
 
 
 def _search(estimate: Estimate) -> str:
@@ -71,6 +65,36 @@ def _search(estimate: Estimate) -> str:
 
 def _number(count: int, one: str, many: str) -> str:
     return f"{count} {one}" if count == 1 else f"{count} distinct {many}"
+
+
+def _directions(results: Any) -> Iterator[str]:
+    certificate = results.certificate
+    if len(certificate.separating):
+        yield f"separating combination of columns: {combination(certificate.separating, 6)}"
+    names = certificate.hardly_determined
+    if names:
+        yield (
+            f"hardly determined: {some(names)}; the information about a combination of these is "
+            f"next to nothing (condition {certificate.condition:.1e})"
+        )
+
+
+def _units(results: Any) -> Iterator[str]:
+    if not results._deep:
+        return
+    certificate = results.certificate
+    if certificate.saturated:
+        yield f"saturated units, a step function on these data: {some(certificate.saturated)}"
+    if results.edf - _glm_terms(results) < _NOTHING_MORE:
+        yield (
+            "the penalty has shrunk the hidden layers to nothing: this fit is that of the GLM "
+            "terms alone"
+        )
+    elif certificate.dead:
+        yield f"dead units, which do nothing on these data: {some(certificate.dead)}"
+    if certificate.duplicate:
+        groups = [" = ".join(same) for same in certificate.duplicate]
+        yield f"duplicate units, with a correlation of 1 or -1, nearly: {some(groups, 3)}"
 
 
 def _glm_terms(results: Any) -> int:
@@ -162,4 +186,4 @@ def _columns(results: Any) -> Iterator[str]:
         yield f"{dropped} {rows} a missing value and {'was' if dropped == 1 else 'were'} left out"
 
 
-_NOTES = (_verdict, _penalty, _withheld, _not_printed, _columns)
+_NOTES = (_verdict, _directions, _units, _penalty, _withheld, _not_printed, _columns)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.data import Rows
 from deepglm.families import Level
-from deepglm.predictor import Coefficients, Predictor, forward
+from deepglm.solvers.degenerate import degenerate_units, unit_sd
+from deepglm.solvers.kinks import EXACTLY, NEARLY, Kink, find_kinks, smallest_gradient
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.separation import separating_columns
-from deepglm.solvers.status import Certificate, Status
+from deepglm.solvers.separation import separating_direction
+from deepglm.solvers.status import Certificate, DegenerateUnits, Status
 
 Array = npt.NDArray[np.float64]
 
@@ -21,16 +23,129 @@ within .0014 standard errors of the stationary point."""
 EIGENVALUE = 1e-9
 """Smallest eigenvalue of the scaled information of a certified fit."""
 
-STEEP = 15.0
-"""Norm of the slopes, on standardised inputs, beyond which a bounded unit is a step."""
+RANK = 1e-7
+"""Eigenvalue, relative to the largest, above which a direction counts for the rank."""
+
+ROUNDING = 1e-15
+"""Square root of a curvature, relative to that of the largest, which is nothing but rounding."""
 
 RUNAWAY = 50.0
 """Standardised coefficient beyond which an unpenalised fit that has no optimum is running away."""
 
-EXACTLY = 1e-13
-"""Relative size of a linear predictor that is zero but for rounding."""
+NO_DISPERSION = 1e-20
+"""Dispersion, relative to that of the mean alone, below which the fit is exact."""
 
-BOUNDED = ("tanh", "logistic", "probit", "cloglog", "loglog", "cauchit")
+
+@dataclass(frozen=True)
+class Spectrum:
+    """Eigenvalues of an information on a unit-diagonal scale.
+
+    Parameters
+    ----------
+    scale
+        (free,) square roots of the diagonal.
+    values
+        (free,) eigenvalues, smallest first.
+    vectors
+        (free, free) their vectors, as columns.
+    """
+
+    scale: Array
+    values: Array
+    vectors: Array
+
+    @property
+    def smallest(self) -> float:
+        """Smallest eigenvalue."""
+        return float(self.values[0])
+
+    @property
+    def condition(self) -> float:
+        """Largest over smallest eigenvalue; infinite where that is not positive."""
+        return float(self.values[-1]) / self.smallest if self.smallest > 0 else np.inf
+
+    @property
+    def rank(self) -> int:
+        """Number of directions with a curvature worth counting."""
+        return int((self.values > RANK * self.values[-1]).sum())
+
+    @property
+    def positive(self) -> bool:
+        """Whether every direction has a curvature, downwards from the point."""
+        return self.smallest > EIGENVALUE
+
+    @property
+    def flat(self) -> bool:
+        """Whether none curves the wrong way, but one has no curvature."""
+        return abs(self.smallest) <= EIGENVALUE
+
+    @property
+    def weakest(self) -> Array:
+        """(free,) vector of the smallest eigenvalue, its largest entry positive."""
+        v = self.vectors[:, 0]
+        return np.asarray(v if v[np.abs(v).argmax()] > 0 else -v)
+
+    @property
+    def metric(self) -> Array:
+        """(free, free) ``M`` such that half the squared length of ``M g`` is the decrement."""
+        root = np.sqrt(np.maximum(np.abs(self.values), EIGENVALUE))
+        return np.asarray((self.vectors / root).T / self.scale)
+
+    def remaining(self, gradient: Array) -> float:
+        """Half the squared Newton decrement, with absolute eigenvalues, none below 1e-9."""
+        return 0.5 * float(np.sum((self.metric @ gradient) ** 2))
+
+    def decrement(self, gradient: Array) -> float:
+        """The same, but infinite where the information is not positive: no Newton step is full."""
+        return self.remaining(gradient) if self.positive or self.flat else np.inf
+
+
+def spectrum(information: Array) -> Spectrum:
+    """Eigenvalues and vectors of an information, scaled so that units of measurement do not matter.
+
+    A coefficient without curvature of its own is scaled by its largest cross term; one that has
+    nothing but rounding there as well stays a flat direction.
+    """
+    own = np.sqrt(np.abs(np.diag(information)))
+    largest = float(own.max()) or 1.0
+    nothing = ROUNDING * largest
+    scale = np.where(own > nothing, own, largest)
+    cross = np.abs(information / scale).max(axis=1)
+    scale = np.where((own <= nothing) & (cross > nothing), cross, scale)
+    e, Q = np.linalg.eigh(information / scale / scale[:, None])
+    return Spectrum(scale, e, Q)
+
+
+def decrement_and_spectrum(gradient: Array, information: Array) -> tuple[float, Array]:
+    """Decrement and eigenvalues, see :class:`Spectrum`."""
+    curved = spectrum(information)
+    return curved.decrement(gradient), curved.values
+
+
+@dataclass(frozen=True)
+class _Point:
+    """A point and what was computed there."""
+
+    objective: Objective
+    params: Array
+    gradient: Array
+    curved: Spectrum
+    units: DegenerateUnits
+    separation: Array
+
+    @property
+    def kinked(self) -> bool:
+        """Whether a unit is piecewise linear."""
+        networks = self.objective.likelihood.predictor.networks
+        return any(link.kinked for network in networks for link in network.links)
+
+    @property
+    def unpenalised(self) -> bool:
+        """Whether slopes of hidden units are free to grow without end."""
+        predictor = self.objective.likelihood.predictor
+        slopes = ~predictor.final & ~predictor.hidden_intercepts
+        open_ended = self.objective.free & (self.objective.precision == 0)
+        return bool((slopes & open_ended[: predictor.size]).any())
 
 
 def certify(objective: Objective, x: Array, *, stopped: Status | None = None) -> Certificate:
@@ -43,169 +158,95 @@ def certify(objective: Objective, x: Array, *, stopped: Status | None = None) ->
     x
         (free,) parameters.
     stopped
-        Why the run ended before its time, if it did.
+        What ended the run early, if anything did.
     """
-    likelihood, params = objective.likelihood, objective.expand(x)
-    predictor = likelihood.predictor
-    coefficients, _ = likelihood.split(params)
-    saturated = saturated_units(predictor, coefficients, objective.rows)
-    kinked = any(link.kinked for net in predictor.networks for link in net.links)
-    separating = tuple(int(j) for j in separating_columns(objective, params))
+    params = objective.expand(x)
+    coefficients, _ = objective.likelihood.split(params)
+    units = degenerate_units(objective.likelihood.predictor, coefficients, objective.rows)
     here = objective.at(x, Level.OBSERVED)
     if here.gradient is None or here.information is None:
-        return Certificate(Status.STALLED, np.inf, np.nan, np.nan, 0, len(x), saturated)
-    decrement, e = decrement_and_spectrum(here.gradient, here.information)
-    smallest, largest = float(e[0]), float(e[-1])
-    flat = abs(smallest) <= EIGENVALUE
-    if kinked and flat:
-        decrement = _decrement_where_curved(here.gradient, here.information)
-    stationary, positive = decrement < DECREMENT, smallest > EIGENVALUE
-    endless = _endless(objective, params, saturated, stationary and positive)
-    if separating or endless:
-        status = Status.NO_MAXIMUM
-    elif kinked and at_a_kink(predictor, coefficients, objective.rows, EXACTLY):
-        status = Status.AT_A_KINK
-    elif stationary and (positive or (kinked and flat)):
-        status = Status.CERTIFIED
-    elif stopped is not None:
-        status = stopped
-    elif kinked and smallest > -EIGENVALUE and at_a_kink(predictor, coefficients, objective.rows):
-        status = Status.AT_A_KINK
-    elif not positive:
-        status = Status.SADDLE
-    else:
-        status = Status.NOT_STATIONARY
+        return Certificate(Status.STALLED, size=len(x), units=units)
+    if not np.isfinite(here.information).all():
+        return Certificate(Status.STALLED, size=len(x), units=units)
+    curved = spectrum(here.information)
+    separation = separating_direction(objective, params)
+    point = _Point(objective, params, here.gradient, curved, units, separation)
+    status, decrement = _verdict(point, stopped)
+    weakest = np.zeros_like(params)
+    weakest[objective.free] = curved.weakest
     return Certificate(
         status,
         decrement,
-        smallest,
-        largest / smallest if smallest > 0 else np.inf,
-        int((e > 1e-7 * largest).sum()),
+        curved.smallest,
+        curved.condition,
+        curved.rank,
         len(x),
-        saturated,
-        separating,
+        units,
+        separation,
+        weakest,
     )
 
 
-def _endless(
-    objective: Objective, params: Array, saturated: tuple[str, ...], optimum: bool
-) -> bool:
-    """Whether an unpenalised hidden layer runs away: to a step function, or without end."""
-    predictor = objective.likelihood.predictor
-    k = predictor.size
-    hidden = objective.free[:k] & ~predictor.final & (objective.precision[:k] == 0)
-    if not hidden.any():
+def _verdict(point: _Point, stopped: Status | None) -> tuple[Status, float]:
+    """Status and decrement of a point."""
+    curved = point.curved
+    decrement = curved.decrement(point.gradient)
+    stationary = decrement < DECREMENT
+    endless = _endless(point)
+    if endless is not None:
+        return endless, decrement
+    on_kink = find_kinks(point.objective, point.params, EXACTLY) if point.kinked else []
+    if stationary and not on_kink and (curved.positive or (curved.flat and point.kinked)):
+        return Status.CERTIFIED, decrement
+    if point.unpenalised and _runs_away(point):
+        return Status.ENDLESS, decrement
+    if stopped is not None:
+        return stopped, decrement
+    if point.kinked and (kinks := find_kinks(point.objective, point.params, NEARLY)):
+        return _at_kinks(point, kinks)
+    if stationary:
+        return Status.FLAT, decrement
+    saddle = curved.remaining(point.gradient) < DECREMENT
+    return Status.SADDLE if saddle else Status.NOT_STATIONARY, decrement
+
+
+def _endless(point: _Point) -> Status | None:
+    """What makes the likelihood rise without end, if anything that can be named does."""
+    if _no_dispersion(point):
+        return Status.EXACT_FIT
+    if point.separation.any():
+        return Status.SEPARATED
+    if point.unpenalised and point.units.saturated:
+        return Status.SATURATED
+    return None
+
+
+def _no_dispersion(point: _Point) -> bool:
+    """Whether an estimated dispersion is nothing beside that of the mean alone."""
+    family, rows = point.objective.likelihood.family, point.objective.rows
+    if "log_scale" not in family.aux_names:
         return False
-    if saturated:
-        return True
-    in_units = objective.likelihood.family.link.group in ("linear", "scale")
-    judged = ~predictor.final if in_units else np.ones(k, dtype=bool)
-    return not optimum and bool(np.abs(params[:k][judged]).max() > RUNAWAY)
+    at = family.aux_names.index("log_scale")
+    now = point.params[point.objective.likelihood.predictor.size + at]
+    return bool(now - family.start_aux(rows.y, rows.weight)[at] < np.log(NO_DISPERSION))
 
 
-def _decrement_where_curved(gradient: Array, information: Array) -> float:
-    """Decrement of a piecewise-linear model: over the directions that have curvature.
-
-    A gradient along a direction without any makes it infinite.
-    """
-    d = np.sqrt(np.maximum(np.diag(information), 1e-300))
-    e, Q = np.linalg.eigh(information / d / d[:, None])
-    g = Q.T @ (gradient / d)
-    curved = e > EIGENVALUE
-    if np.abs(g[~curved]).max(initial=0.0) > 1e-4:
-        return np.inf
-    return 0.5 * float(np.sum(g[curved] ** 2 / e[curved]))
+def _runs_away(point: _Point) -> bool:
+    """Whether a coefficient that has no unit of measurement is very large."""
+    predictor, family = point.objective.likelihood.predictor, point.objective.likelihood.family
+    in_units = family.link.group in ("linear", "scale")
+    judged = ~predictor.final if in_units else np.ones(predictor.size, dtype=bool)
+    return bool(np.abs(point.params[: predictor.size][judged]).max() > RUNAWAY)
 
 
-def at_a_kink(predictor: Predictor, c: Coefficients, rows: Rows, near: float = 1e-6) -> bool:
-    """Whether some row lies on the kink of a piecewise-linear unit, or nearly."""
-    for block in rows.blocks():
-        for t, one in enumerate(forward(c, predictor, block.designs, 0).passes):
-            for link, B, z in zip(predictor.networks[t].links, one.layers, one.z[:-1], strict=True):
-                if link.kinked:
-                    a = np.abs(B[:, 1:] @ z + B[:, :1])
-                    if (a <= near * a.max(axis=1, keepdims=True)).any():
-                        return True
-    return False
+def _at_kinks(point: _Point, kinks: list[Kink]) -> tuple[Status, float]:
+    """Status and decrement where rows lie on kinks: from the gradients between their sides."""
+    metric = point.curved.metric
+    gradient = smallest_gradient(point.objective, point.params, kinks, point.gradient, metric)
+    if gradient is None:
+        return Status.STUCK_AT_A_KINK, point.curved.decrement(point.gradient)
+    decrement = point.curved.decrement(gradient)
+    return Status.AT_A_KINK if decrement < DECREMENT else Status.STUCK_AT_A_KINK, decrement
 
 
-def decrement_and_spectrum(gradient: Array, information: Array) -> tuple[float, Array]:
-    """Half the squared Newton decrement, and the eigenvalues on a unit-diagonal scale.
-
-    Where the information is not positive the decrement is infinite: there is no full Newton step.
-    """
-    diagonal = np.diag(information)
-    if not (diagonal > 0).all():
-        e = np.sort(np.linalg.eigvalsh(information / max(1e-300, float(np.abs(diagonal).max()))))
-        return np.inf, np.minimum(e, np.r_[min(e[0], float(diagonal.min())), e[1:]])
-    d = np.sqrt(diagonal)
-    e, Q = np.linalg.eigh(information / d / d[:, None])
-    if e[0] <= 0:
-        return np.inf, e
-    g = Q.T @ (gradient / d)
-    return 0.5 * float(np.sum(g * g / e)), e
-
-
-def saturated_units(predictor: Predictor, c: Coefficients, rows: Rows) -> tuple[str, ...]:
-    """Bounded hidden units that are a step function on the data, by name.
-
-    A unit is saturated when its slopes on the standardised scale of what enters it exceed
-    ``STEEP``, or when fewer rows than twice its coefficients (and than ten) lie where it bends.
-    """
-    found = []
-    for t, network in enumerate(predictor.networks):
-        prefix = f"deep{t + 1}." if len(predictor.networks) > 1 else ""
-        bending = _bending_rows(predictor, c, rows, t)
-        for level, link in enumerate(network.links):
-            if link.name not in BOUNDED:
-                continue
-            sd, counts = bending[level]
-            B = c.layers[t][level]
-            norm = np.linalg.norm(B[:, 1:] * sd, axis=1)
-            few = counts < max(10, 2 * B.shape[1])
-            for k in np.flatnonzero((norm > STEEP) | (few & (norm > 1e-3))):
-                found.append(f"{prefix}layer{level + 1}.unit{k + 1}")
-    return tuple(found)
-
-
-def _bending_rows(
-    predictor: Predictor, c: Coefficients, rows: Rows, t: int
-) -> list[tuple[Array, Array]]:
-    """Per layer: sd of what enters it, and per unit the rows with a derivative worth counting."""
-    network = predictor.networks[t]
-    sums = [(np.zeros(p), np.zeros(p), np.zeros(q)) for q, p in network.widths]
-    top = [float(link.evaluate(np.linspace(-5, 5, 1001), 1)[1].max()) for link in network.links]
-    for block in rows.blocks():
-        state = forward(c, predictor, block.designs, 1).passes[t]
-        for level, (first, second, count) in enumerate(sums):
-            z = state.z[level]
-            first += z @ block.freq
-            second += (z * z) @ block.freq
-            count += (state.h1[level] > 0.05 * top[level]) @ block.freq
-    total = rows.freq.sum()
-    return [
-        (np.sqrt(np.maximum(second / total - (first / total) ** 2, 0.0)), count)
-        for first, second, count in sums
-    ]
-
-
-def unit_sd(predictor: Predictor, c: Coefficients, rows: Rows) -> tuple[tuple[Array, ...], ...]:
-    """Standard deviation of every hidden unit over the rows, by deep term and layer."""
-    first = [[np.zeros(q) for q in net.units] for net in predictor.networks]
-    second = [[np.zeros(q) for q in net.units] for net in predictor.networks]
-    for block in rows.blocks():
-        for t, one in enumerate(forward(c, predictor, block.designs, 0).passes):
-            for level, z in enumerate(one.z[1:]):
-                first[t][level] += z @ block.freq
-                second[t][level] += (z * z) @ block.freq
-    total = rows.freq.sum()
-    return tuple(
-        tuple(
-            np.sqrt(np.maximum(b / total - (a / total) ** 2, 0.0))
-            for a, b in zip(fs, ss, strict=True)
-        )
-        for fs, ss in zip(first, second, strict=True)
-    )
-
-
-__all__ = ["DECREMENT", "EIGENVALUE", "certify", "saturated_units", "unit_sd"]
+__all__ = ["DECREMENT", "EIGENVALUE", "certify", "spectrum", "unit_sd"]

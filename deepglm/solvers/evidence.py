@@ -10,19 +10,23 @@ with the best marginal likelihood on the way are kept.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.special import gammaln
 
 from deepglm.families import Level
 from deepglm.penalties import GROUPS, Grouped, Kinds, groups
+from deepglm.predictor import Predictor
 from deepglm.solvers.contract import Control, Solver
+from deepglm.solvers.irls import glm
 from deepglm.solvers.objective import Objective
 from deepglm.solvers.scoring import Scoring
-from deepglm.solvers.whitened import Whitened, sample
+from deepglm.solvers.whitened import Whitened
 
 Array = npt.NDArray[np.float64]
 
@@ -37,6 +41,9 @@ SETTLED = 0.02
 
 PATIENCE = 3
 """Updates without a better marginal likelihood after which the search ends."""
+
+GONE = 0.5
+"""Effective coefficients below which a group may be shrunk as far as it likes."""
 
 SLOPE = 1e-8
 """Smallest sum of squares of a group, relative to its size, that a precision is computed from."""
@@ -96,7 +103,7 @@ def marginal(
     here = objective.from_origin(params)
     x, k = params[here.free], kinds.predictor.size
     p, n = here.size, here.rows.n
-    now = here.at(x, Level.FISHER, sample(here, rng, max(20 * p, n // 20)))
+    now = here.sample(rng, max(20 * p, n // 20)).at(x, Level.FISHER)
     value = here.at(x, Level.VALUE).value
     if now.information is None:
         return None
@@ -119,16 +126,55 @@ def marginal(
     for number, name in enumerate(GROUPS):
         old = float(getattr(penalty, name))
         inside = group == number
-        moving = inside & (S <= old * unit * (1 + 1e-12))
-        moving = moving if moving.any() else inside
         edf = float(inside.sum() - S[inside] @ variance[inside])
-        squares = float(unit[moving] @ x[moving] ** 2)
-        gamma = float(moving.sum() - S[moving] @ variance[moving])
-        new = max(gamma, 1e-3) / max(squares, SLOPE * max(int(moving.sum()), 1))
+        squares = float(unit[inside] @ x[inside] ** 2)
+        new = max(edf, 1e-3) / max(squares, SLOPE * max(int(inside.sum()), 1))
         proposed.append(float(np.clip(new, old / FACTOR, old * FACTOR)) if inside.any() else old)
         if inside.any():
             found.append(Group(name, old, int(inside.sum()), edf))
     return Marginal(level, tuple(found), Grouped(*proposed))
+
+
+def glm_marginal(objective: Objective, penalty: Array) -> float:
+    """Log marginal likelihood of the GLM in the final layer, without any hidden layer.
+
+    Parameters
+    ----------
+    objective
+        The network's.
+    penalty
+        (k_eta k_glm,) precisions of the final layer's own terms, 0 for flat.
+    """
+    likelihood, origin = objective.likelihood, objective.origin
+    k, size = penalty.size, likelihood.predictor.size
+    plain = Predictor(likelihood.predictor.k_glm, (), likelihood.predictor.k_eta)
+    extra = np.ones(len(origin) - size, dtype=bool)
+    here = Objective(
+        replace(likelihood, predictor=plain),
+        replace(objective.rows, designs=objective.rows.designs[:1]),
+        np.concatenate((penalty, np.zeros(len(extra)))),
+        np.concatenate((np.zeros(k), origin[size:])),
+        np.concatenate((objective.free[:k], extra)),
+        objective.workers,
+    )
+    x = glm(here, tol=1e-8).x
+    now = here.at(x, Level.FISHER)
+    if now.information is None:
+        return -np.inf
+    sign, log_det = np.linalg.slogdet(now.information)
+    flat = int((here.penalty == 0).sum())
+    level = -now.value - 0.5 * log_det + 0.5 * np.log(2 * np.pi) * flat
+    level += 0.5 * float(np.log(here.penalty[here.penalty > 0]).sum())
+    return float(level) if sign > 0 else -np.inf
+
+
+def copies(predictor: Predictor) -> float:
+    """Log of the number of equal modes: units may be permuted, and their signs changed."""
+    return sum(
+        float(gammaln(q + 1)) + (q * np.log(2.0) if link.parity is not None else 0.0)
+        for network in predictor.networks
+        for q, link in zip(network.units, network.links, strict=True)
+    )
 
 
 def by_evidence(
@@ -159,7 +205,6 @@ def by_evidence(
     seed
         For samples of the rows.
     """
-    rng = np.random.default_rng(seed)
     penalty, first = start, True
     best: Choice | None = None
     stale = settled = updates = 0
@@ -168,17 +213,15 @@ def by_evidence(
         one = _one_round(solver, first)
         end = one.minimise(here, params[here.free], control.at("evidence", updates, UPDATES), seed)
         params, first = here.expand(end.x), False
-        now = marginal(here, params, kinds, penalty, rng)
+        # the same rows every time, so that marginal likelihoods can be compared
+        now = marginal(here, params, kinds, penalty, np.random.default_rng(seed))
         if now is None:
             break
         if best is None or now.value > best.value + 0.01:
             best, stale = Choice(penalty, params, now.value, False, updates), 0
         else:
             stale += 1
-        moved = max(
-            abs(np.log(getattr(now.proposal, g.name) / getattr(penalty, g.name)))
-            for g in now.groups
-        )
+        moved = max(_moved(now, penalty))
         settled = settled + 1 if moved < SETTLED else 0
         if settled >= 2 or stale >= PATIENCE or control.stop():
             break
@@ -186,6 +229,13 @@ def by_evidence(
     if best is None:
         return Choice(start, params, -np.inf, False, updates)
     return best._replace(settled=settled >= 2, updates=updates)
+
+
+def _moved(now: Marginal, penalty: Grouped) -> Iterator[float]:
+    """How far every log precision moves; a group that is all but shrunk away has arrived."""
+    for group in now.groups:
+        change = np.log(getattr(now.proposal, group.name) / getattr(penalty, group.name))
+        yield abs(float(change)) if group.edf > GONE else 0.0
 
 
 def with_penalty(objective: Objective, penalty: Grouped, kinds: Kinds) -> Objective:

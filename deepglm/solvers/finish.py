@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepglm.families import Level
-from deepglm.solvers.certificate import decrement_and_spectrum
+from deepglm.solvers.certificate import spectrum
 from deepglm.solvers.contract import Control
 from deepglm.solvers.irls import polish_intercept
 from deepglm.solvers.objective import Objective
@@ -49,20 +49,19 @@ def finish(objective: Objective, params: Array, intercept: Mask, control: Contro
         now = here.at(x, Level.OBSERVED)
         if now.gradient is None or now.information is None:
             break
-        decrement, e = decrement_and_spectrum(now.gradient, now.information)
+        curved = spectrum(now.information)
+        decrement = curved.decrement(now.gradient)
         if decrement < best_decrement:
             best, best_decrement = params, decrement
         elif np.isfinite(best_decrement):  # at rounding: no step gains any more
             break
         if decrement <= ENOUGH or control.stop():
             break
-        if e[0] <= 0:
+        if curved.smallest <= 0:
             end = scoring(here, x, tol=1e-10, maxiter=100, control=control)
             moved = here.expand(end.x)
         else:
-            scale = np.sqrt(np.diag(now.information))
-            A = now.information / scale / scale[:, None]
-            moved = here.expand(x - np.linalg.solve(A, now.gradient / scale) / scale)
+            moved = here.expand(x - curved.metric.T @ (curved.metric @ now.gradient))
             there = here.at(moved[here.free], Level.VALUE).value
             if there > now.value + 1e-10 * (1.0 + abs(now.value)):
                 end = scoring(here, x, tol=1e-10, maxiter=100, control=control)

@@ -80,7 +80,7 @@ def one_more(starts: Starts, seed: np.random.SeedSequence, advance: Advance) -> 
         widened(objective.origin),
         widened(objective.free.astype(float)) > 0,
         objective.workers,
-        objective.counts,
+        counts=objective.counts,
     )
     held = widened(np.r_[starts.held.astype(float), np.zeros(len(objective.origin) - k)]) > 0
     params = Starts(larger, held[: wide.size], starts.response_scale).random(seed)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import NamedTuple
@@ -46,6 +45,8 @@ class Objective:
         (size,) which parameters move.
     workers
         Who adds.
+    share
+        Share of the data that the rows are: their sums are scaled up to all of it.
     counts
         How often each level was evaluated, in passes over the rows.
     memory
@@ -59,6 +60,7 @@ class Objective:
     origin: Array
     free: Mask
     workers: Workers
+    share: float = 1.0
     counts: Counter[str] = field(default_factory=Counter)
     memory: dict[str, Evaluation] = field(default_factory=dict)
 
@@ -88,9 +90,18 @@ class Objective:
         """The same objective around other fixed values, or with other parameters free."""
         return replace(self, origin=origin, free=self.free if free is None else free)
 
-    def at(
-        self, x: Array, level: Level, runs: Sequence[tuple[int, int]] | None = None
-    ) -> Evaluation:
+    def sample(self, rng: np.random.Generator, wanted: int) -> Objective:
+        """The same objective estimated from so many random rows, or itself where there are no more.
+
+        The rows are copied; neighbours in a file are too often alike for runs of them to do.
+        """
+        n = self.rows.n
+        if wanted >= n:
+            return self
+        chosen = np.sort(rng.choice(n, size=wanted, replace=False))
+        return replace(self, rows=self.rows.only(chosen), share=wanted / n * self.share, memory={})
+
+    def at(self, x: Array, level: Level) -> Evaluation:
         """Evaluate at the free parameters ``x``.
 
         Parameters
@@ -99,18 +110,16 @@ class Objective:
             (free,) parameters.
         level
             Value, gradient, and expected or observed information.
-        runs
-            Runs of rows to use; sums over them are scaled up to all rows.
         """
         params = self.expand(x)
         key = ""
-        if level is Level.OBSERVED and runs is None:
+        if level is Level.OBSERVED:
             key = sha256(params.tobytes() + self.free.tobytes()).hexdigest()
             if key in self.memory:
                 return self.memory[key]
         only_final = level not in (Level.VALUE, Level.SCORE) and self.only_final
-        sums = self.workers.sums(self.likelihood, params, self.rows, level, only_final, runs)
-        share = 1.0 if runs is None else sum(hi - lo for lo, hi in runs) / self.rows.n
+        sums = self.workers.sums(self.likelihood, params, self.rows, level, only_final)
+        share = self.share
         self.counts[level.name.lower()] += share  # type: ignore[assignment]
         value = -sums.value / share + 0.5 * float(self.precision @ (params * params))
         if not np.isfinite(value) or sums.score is None:

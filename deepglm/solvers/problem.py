@@ -18,7 +18,14 @@ from deepglm.penalties import Evidence, Grouped, Kinds, Penalty, Validation
 from deepglm.predictor import Predictor, canonical_form, pinned_form
 from deepglm.solvers.certificate import DECREMENT, certify, unit_sd
 from deepglm.solvers.contract import Control, Outcome, Progress, Solver, Step, silent
-from deepglm.solvers.evidence import Group, by_evidence, marginal, with_penalty
+from deepglm.solvers.evidence import (
+    Group,
+    by_evidence,
+    copies,
+    glm_marginal,
+    marginal,
+    with_penalty,
+)
 from deepglm.solvers.finish import finish
 from deepglm.solvers.irls import glm
 from deepglm.solvers.methods import choose, operations
@@ -97,7 +104,7 @@ class PenaltyChoice(NamedTuple):
     evidence: float
     """Log marginal likelihood at the end; NaN where it was not the criterion."""
     glm_evidence: float
-    """That of the plain GLM on the same columns, its terms under the same kinds of precision."""
+    """That of the plain GLM, where it is nested: its terms stand in the final layer as well."""
     settled: bool
     """Whether the precisions had stopped moving (or the best of the grid is not at its end)."""
     tried: tuple[Tried, ...] = ()
@@ -308,7 +315,7 @@ def fit_network(
     solution = _solution(problem, objective, params, runs, options, reason)
     if choice is None:
         return solution
-    return solution._replace(choice=_at_the_end(problem, objective, params, choice, crew, seeds[1]))
+    return solution._replace(choice=_at_the_end(problem, objective, params, choice, seeds[1]))
 
 
 def _chosen(
@@ -348,16 +355,22 @@ def _at_the_end(
     objective: Objective,
     params: Array,
     choice: PenaltyChoice,
-    crew: Workers,
     seed: np.random.SeedSequence,
 ) -> PenaltyChoice:
     """The choice with what the final estimate says about it."""
-    rng = np.random.default_rng(seed)
-    now = marginal(objective, params, problem.kinds, choice.penalty, rng)
+    now = marginal(objective, params, problem.kinds, choice.penalty, np.random.default_rng(seed))
     if now is None:
         return choice
-    deep = np.isnan(choice.evidence)
-    return choice._replace(groups=now.groups, evidence=np.nan if deep else now.value)
+    if np.isnan(choice.evidence):
+        return choice._replace(groups=now.groups)
+    predictor, X = problem.predictor, problem.rows.designs
+    nested = all(np.shares_memory(one, X[0]) for one in X[1:])
+    glm_terms = problem.precision[: predictor.slices[0].stop]
+    return choice._replace(
+        groups=now.groups,
+        evidence=now.value + copies(predictor),
+        glm_evidence=glm_marginal(objective, glm_terms) if nested else np.nan,
+    )
 
 
 def _solution(

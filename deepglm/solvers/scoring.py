@@ -150,7 +150,7 @@ def scoring(
             continue
         if decrement <= tol and newton and e[0] < -1e-8 and escapes < ESCAPES:
             escapes += 1
-            away = _escape(objective, x, now, Q[:, 0] / scale, float(-e[0]))
+            away = escape(objective, x, now.value, Q[:, 0] / scale, float(-e[0]))
             if away is not None:
                 x, now = away, objective.at(away, level)
                 history.append(Step("escape", now.value, decrement))
@@ -200,18 +200,27 @@ def scoring(
     return Outcome(x, now.value, iteration, name, decrement, finished, tuple(history))
 
 
-def _escape(
-    objective: Objective, x: Array, now: Evaluation, direction: Array, curvature: float
+def escape(
+    objective: Objective, x: Array, value: float, direction: Array, curvature: float
 ) -> Array | None:
     """A point below a saddle, found along its direction of negative curvature; None for none.
 
     The first length tried promises about one unit of log-likelihood.
+
+    Parameters
+    ----------
+    objective
+        What is minimised.
+    x, value
+        (free,) the saddle, and the objective there.
+    direction, curvature
+        (free,) where it goes down, and how strongly.
     """
     length = np.sqrt(2.0 / curvature)
     for _ in range(12):
         for sign in (1.0, -1.0):
             there: Array = x + sign * length * direction
-            if objective.at(there, Level.VALUE).value < now.value - 1e-9 * abs(now.value):
+            if objective.at(there, Level.VALUE).value < value - 1e-9 * abs(value):
                 return there
         length /= 3.0
     return None

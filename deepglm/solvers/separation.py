@@ -3,10 +3,15 @@
 Where a linear combination of columns is never negative for responses at the upper end of their
 range, never positive for those at the lower end and zero for all others, the likelihood rises
 without end along it and its maximum does not exist (Albert and Anderson 1984). A linear programme
-finds such a combination or proves that there is none (Konis 2007).
+finds such a combination or proves that there is none (Konis 2007). The programme sees few rows: a
+direction that a handful of them rules out is ruled out, and one that they allow is tried on all,
+which gives the next handful.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -16,19 +21,35 @@ from deepglm.predictor import final_jacobian, forward
 from deepglm.solvers.objective import Objective
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 BOTH_ENDS = ("logistic", "probit", "cloglog", "loglog", "cauchit", "tanh")
 """Inverse links whose mean reaches both ends of a bounded range as eta goes to infinity."""
 
-LOWER_END = ("exp", "cloglog", "logistic")
+LOWER_END = (*BOTH_ENDS, "exp")
 """Inverse links whose mean falls to zero as eta goes to minus infinity."""
 
 EXTREME, CLOSE = 12.0, 1e-8
 """Absolute eta, or distance of a mean from its range's end, at which the programme is solved."""
 
+AGAINST, ALONG = 1e-6, 1e-3
+"""How far a row may lie on the wrong side of a separating direction, and how far one must lie on
+the right side, on columns scaled to one."""
 
-def separating_columns(objective: Objective, params: Array) -> npt.NDArray[np.intp]:
-    """Coefficients that take part in a separation of the responses, their numbers; none is usual.
+MINOR = 0.05
+"""Share of the largest coefficient, on columns scaled to one, below which those of columns that
+vary are left out if the others separate without them."""
+
+ROUNDS = 200
+"""Handfuls of rows at most; fewer than ten are usual."""
+
+TIED = 1e-11
+"""Eigenvalue, relative to the largest, below which rows between the ends leave a direction free."""
+
+
+@dataclass(frozen=True)
+class _Ends:
+    """The rows as the programme sees them, block by block.
 
     Parameters
     ----------
@@ -36,49 +57,150 @@ def separating_columns(objective: Objective, params: Array) -> npt.NDArray[np.in
         The objective that was minimised.
     params
         (size,) full vector of parameters.
+    columns
+        (final,) coefficients of the final layer that nothing holds back.
+    upper
+        Whether the mean reaches the upper end of its range.
     """
-    none = np.zeros(0, dtype=np.intp)
-    likelihood, rows = objective.likelihood, objective.rows
+
+    objective: Objective
+    params: Array
+    columns: Mask
+    upper: bool
+
+    def blocks(self) -> Iterator[tuple[Array, Array, Array]]:
+        """Columns (columns, m), end (m,) -1, 0 or 1, and eta (m,) of the rows that count."""
+        likelihood = self.objective.likelihood
+        low, high = likelihood.family.mean_range
+        coefficients, _ = likelihood.split(self.params)
+        for block in self.objective.rows.blocks():
+            state = forward(coefficients, likelihood.predictor, block.designs, 1)
+            counted = block.freq > 0
+            J = final_jacobian(state, likelihood.predictor)[self.columns]
+            end = np.where(block.y == low, -1.0, 0.0)
+            if self.upper:
+                end[block.y == high] = 1.0
+            yield J[:, counted], end[counted], (state.eta[0] + block.offset)[counted]
+
+
+def separating_direction(objective: Objective, params: Array) -> Array:
+    """Find a direction along which the responses are separated.
+
+    Parameters
+    ----------
+    objective
+        The objective that was minimised.
+    params
+        (size,) full vector of parameters.
+
+    Returns
+    -------
+    ndarray
+        (size,) direction; zeros where there is none, which is usual.
+    """
+    direction = np.zeros_like(params)
+    likelihood = objective.likelihood
     predictor, family = likelihood.predictor, likelihood.family
     low, high = family.mean_range
-    upper = np.isfinite(high) and family.link.name in BOTH_ENDS
-    lower = low == 0.0 and family.link.name in (*BOTH_ENDS, *LOWER_END)
-    if predictor.k_eta != 1 or not (upper or lower):
-        return none
+    upper = bool(np.isfinite(high)) and family.link.name in BOTH_ENDS
+    lower = low == 0.0 and family.link.name in LOWER_END
+    if predictor.k_eta != 1 or not (upper or lower) or not _extreme(objective, params, upper):
+        return direction
+    open_ended = (objective.free & (objective.precision == 0))[: predictor.size]
+    columns = open_ended[predictor.final]
+    if not columns.any():
+        return direction
+    ends = _Ends(objective, params, columns, upper)
+    direction[np.flatnonzero(predictor.final & open_ended)] = _direction(ends)
+    return direction
+
+
+def _extreme(objective: Objective, params: Array, upper: bool) -> bool:
+    """Whether a mean is so close to an end that the programme is worth its time."""
+    likelihood, rows = objective.likelihood, objective.rows
+    low, high = likelihood.family.mean_range
     eta = likelihood.eta(params, rows)[0][rows.freq > 0]
-    mean = family.mean(eta)
-    near = (mean < low + CLOSE) | (mean > high - CLOSE) | (np.abs(eta) > EXTREME)
-    if not near.any():
-        return none
-    open_ended = objective.free & (objective.precision == 0)
-    where = np.flatnonzero(predictor.final & open_ended[: predictor.size])
-    coefficients, _ = likelihood.split(params)
-    state = forward(coefficients, predictor, rows.designs, 1)
-    X = final_jacobian(state, predictor)[open_ended[: predictor.size][predictor.final]].T
-    counted = rows.freq > 0
-    sign = np.where(rows.y == low, -1.0, np.where(rows.y == high, 1.0, 0.0))
-    if not upper:
-        sign = np.minimum(sign, 0.0)
-    return where[_direction(X[counted], sign[counted])]
+    mean = likelihood.family.mean(eta)
+    near = (mean < low + CLOSE) | (eta < -EXTREME)
+    if upper:
+        near |= (mean > high - CLOSE) | (eta > EXTREME)
+    return bool(near.any())
 
 
-def _direction(X: Array, sign: Array) -> npt.NDArray[np.bool_]:
-    """Columns with a non-zero entry in a separating direction, (columns,) booleans."""
-    scale = np.abs(X).max(axis=0)
+def _direction(ends: _Ends) -> Array:
+    """(columns,) separating direction, or zeros; no columns of which the others have no need."""
+    highest = np.full(int(ends.columns.sum()), -np.inf)
+    lowest = -highest
+    for J, _, _ in ends.blocks():
+        highest = np.maximum(highest, J.max(axis=1, initial=-np.inf))
+        lowest = np.minimum(lowest, J.min(axis=1, initial=np.inf))
+    scale = np.maximum(np.abs(highest), np.abs(lowest))
     scale[scale == 0] = 1.0
-    Z = X / scale
-    signed = Z[sign != 0] * sign[sign != 0, None]
-    tied = Z[sign == 0]
-    found = linprog(
-        -signed.sum(axis=0),
-        A_ub=-signed if len(signed) else None,
-        b_ub=np.zeros(len(signed)) if len(signed) else None,
-        A_eq=tied if len(tied) else None,
-        b_eq=np.zeros(len(tied)) if len(tied) else None,
-        bounds=(-1, 1),
-        method="highs",
-    )
-    if found.status != 0 or found.fun is None or found.fun > -1e-7:
-        return np.zeros(X.shape[1], dtype=bool)
-    columns: npt.NDArray[np.bool_] = np.abs(np.asarray(found.x)) > 1e-7
-    return columns
+    found = _solve(ends, scale)
+    needed = (np.abs(found) > MINOR * np.abs(found).max(initial=0.0)) | (highest == lowest)
+    if found.any() and not needed.all():
+        columns = ends.columns.copy()
+        columns[columns] = needed
+        fewer = _solve(replace(ends, columns=columns), scale[needed])
+        if fewer.any():
+            found = np.zeros_like(found)
+            found[needed] = fewer
+    return np.asarray(found / scale)
+
+
+def _solve(ends: _Ends, scale: Array) -> Array:
+    """(columns,) separating direction on columns divided by a scale, or zeros."""
+    free, total = _first_pass(ends, scale)
+    none = np.zeros(len(scale))
+    if not free.shape[1] or not total.any():
+        return none
+    few = 50 + 5 * free.shape[1]
+    rows, _, _ = _least(ends, None, few)  # where the fit itself is on the wrong side
+    for _ in range(ROUNDS):
+        A = (rows / scale) @ free
+        found = linprog(
+            -total @ free, A_ub=-A, b_ub=np.zeros(len(A)), bounds=(-1, 1), method="highs"
+        )
+        if found.status != 0 or found.x is None or np.abs(found.x).max() < 0.5:
+            return none  # a direction, where there is one, is as long as the bounds allow
+        tried = free @ found.x
+        against, lowest, highest = _least(ends, tried / scale, few)
+        if lowest >= -AGAINST:
+            return np.where(np.abs(tried) > AGAINST, tried, 0.0) if highest > ALONG else none
+        rows = np.concatenate((rows, against))
+    return none
+
+
+def _first_pass(ends: _Ends, scale: Array) -> tuple[Array, Array]:
+    """Directions that tied rows leave free, as columns, and the signed sum of the others.
+
+    Rows between the ends are tied: a separating direction is zero on all of them, so it lies in the
+    null space of their cross-products.
+    """
+    p = len(scale)
+    tied, total = np.zeros((p, p)), np.zeros(p)
+    for J, end, _ in ends.blocks():
+        between = J[:, end == 0] / scale[:, None]
+        tied += between @ between.T
+        total += J @ end / scale
+    e, Q = np.linalg.eigh(tied)
+    return Q[:, e <= TIED * max(float(e[-1]), 1e-300)], total
+
+
+def _least(ends: _Ends, direction: Array | None, few: int) -> tuple[Array, float, float]:
+    """Signed rows (few, columns) that lie least far along a direction, and the extremes of all.
+
+    The direction None is the fitted linear predictor.
+    """
+    rows, along = np.zeros((0, int(ends.columns.sum()))), np.zeros(0)
+    highest = -np.inf
+    for J, end, eta in ends.blocks():
+        at_end = end != 0
+        signed = (J * end)[:, at_end]
+        value = (end * eta)[at_end] if direction is None else direction @ signed
+        highest = max(highest, float(np.max(value, initial=-np.inf)))
+        rows, along = np.concatenate((rows, signed.T)), np.concatenate((along, value))
+        if len(along) > few:
+            kept = np.argpartition(along, few)[:few]
+            rows, along = rows[kept], along[kept]
+    return rows, float(along.min()), highest

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -19,9 +19,13 @@ from deepglm.solvers.objective import Objective
 from deepglm.solvers.whitened import Whitened
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 WORSE = 2
 """Values of the grid in a row that may be worse than the best before the walk ends."""
+
+ALONE = 500
+"""Rows held out from which one part of them is enough to judge by."""
 
 CONTENT = 0.02
 """Decrement per parameter at which a fit on the way says enough about its penalty."""
@@ -56,6 +60,9 @@ def by_validation(
 ) -> Chosen:
     """Walk the grid from weak to strong, each fit starting from the one before.
 
+    Where one part of the rows is too small to judge by, every part is held out in turn and the
+    log-likelihoods are added.
+
     Parameters
     ----------
     objective
@@ -74,24 +81,29 @@ def by_validation(
         Draws the rows held out.
     """
     split, draw = seed.spawn(2)
-    learning, held = _halves(objective.rows, rule.share, np.random.default_rng(split))
-    learn = replace(objective, rows=learning, memory={}, counts=objective.counts)
-    params: Array | None = None
+    parts = _parts(objective.rows, rule.share, np.random.default_rng(split))
+    halves = [
+        (
+            replace(objective, rows=objective.rows.only(np.flatnonzero(~out)), memory={}),
+            objective.rows.only(np.flatnonzero(out)),
+        )
+        for out in parts
+    ]
+    at = [start(learn) for learn, _ in halves]
     tried: list[Tried] = []
     best, worse = -np.inf, 0
     for number, value in enumerate(rule.grid, 1):
         penalty = rule.at(value)
-        here = with_penalty(learn, penalty, kinds)
-        if params is None:
-            params = start(here)
-        here = here.from_origin(params)
-        content = _content(solver, here.size)
         stage = control.at("validation", number, len(rule.grid))
-        params = here.expand(content.minimise(here, params[here.free], stage, draw).x)
-        score, own = _mean_loglike(here, params, held), _mean_loglike(here, params, learning)
+        for k, (learn, _) in enumerate(halves):
+            here = with_penalty(learn, penalty, kinds).from_origin(at[k])
+            content = _content(solver, here.size)
+            at[k] = here.expand(content.minimise(here, at[k][here.free], stage, draw).x)
+        score = _mean_loglike(objective, at, [held for _, held in halves])
+        own = _mean_loglike(objective, at, [learn.rows for learn, _ in halves])
         tried.append(Tried(value, score, own))
         if score > best:
-            best, worse, kept, chosen = score, 0, params, penalty
+            best, worse, kept, chosen = score, 0, at[0], penalty
         else:
             worse += 1
         if worse >= WORSE or control.stop():
@@ -106,13 +118,16 @@ def _content(solver: Solver, size: int) -> Solver:
     return solver
 
 
-def _mean_loglike(objective: Objective, params: Array, rows: Rows) -> float:
-    sums = objective.workers.sums(objective.likelihood, params, rows, Level.VALUE)
-    return sums.value / float(rows.freq.sum())
+def _mean_loglike(objective: Objective, at: Sequence[Array], parts: Sequence[Rows]) -> float:
+    total = sum(
+        objective.workers.sums(objective.likelihood, params, rows, Level.VALUE).value
+        for params, rows in zip(at, parts, strict=True)
+    )
+    return total / sum(float(rows.freq.sum()) for rows in parts)
 
 
-def _halves(rows: Rows, share: float, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to judge by, drawn among those that count."""
+def _parts(rows: Rows, share: float, rng: np.random.Generator) -> list[Mask]:
+    """Rows to judge by, drawn among those that count: one part, or all of them in turn."""
     counted = np.flatnonzero(rows.freq > 0)
     k = round(share * len(counted))
     if k < 1 or k >= len(counted):
@@ -120,18 +135,11 @@ def _halves(rows: Rows, share: float, rng: np.random.Generator) -> tuple[Rows, R
             f"penalty='validation' holds out {share:g} of the rows, which is {k} of {len(counted)};"
             " at least one row must be held out and one left. Use penalty='weak'."
         )
-    out = np.zeros(rows.n, dtype=bool)
-    out[rng.choice(counted, size=k, replace=False)] = True
-    return _only(rows, ~out), _only(rows, out)
-
-
-def _only(rows: Rows, where: npt.NDArray[np.bool_]) -> Rows:
-    """The same of some rows, copied."""
-    return Rows(
-        rows.y[..., where],
-        tuple(X[:, where] for X in rows.designs),
-        rows.offset[where],
-        rows.weight[where],
-        rows.freq[where],
-        None if rows.constant is None else rows.constant[where],
-    )
+    order = rng.permutation(counted)
+    folds = 1 if k >= ALONE else round(1 / share)
+    parts = []
+    for chosen in np.array_split(order, folds) if folds > 1 else [order[:k]]:
+        out = np.zeros(rows.n, dtype=bool)
+        out[chosen] = True
+        parts.append(out)
+    return parts

@@ -9,30 +9,37 @@ fit.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
 from scipy.optimize import OptimizeResult, minimize
 
-from deepglm.execution import row_runs
 from deepglm.families import Level
 from deepglm.solvers.contract import Control, Outcome, Step
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.scoring import SWITCH, Curvature, scoring
+from deepglm.solvers.scoring import SWITCH, escape
 
 Array = npt.NDArray[np.float64]
-Runs = list[tuple[int, int]] | None
+Map = Callable[[Array], Array]
 
-RUN_ROWS = 1024
-"""Rows of one run of a sample of the rows."""
-
-SADDLES = 8
-"""Saddles that one run may leave by Newton steps."""
+SADDLES = 10
+"""Saddles that one run may leave."""
 
 NEAR = 1e-3
 """Half the decrement in the observed metric below which exact Newton steps take over."""
+
+CURVED = 1e-4
+"""Smallest eigenvalue of a unit-diagonal metric; negative ones count by their size."""
+
+PAIRS, MOST_PAIRS = 30, 100
+"""Iterations of a round with the expected metric, and at most with the observed one."""
+
+GRADIENTS = 6
+"""Gradients cost as much as an information matrix if there are so many times fewer of them than
+parameters."""
 
 FAR = 1e100
 """Stands for an infinite objective inside scipy's line search, which cannot work with infinity."""
@@ -62,7 +69,8 @@ class Whitened:
     maxiter
         Rounds of L-BFGS at most.
     pairs
-        Iterations per round and stored pairs; None for 30, or 60 beyond 1,000 parameters.
+        Iterations per round and stored pairs; None for 30, and with the observed metric for as many
+        gradients as that costs, 100 at most.
     staged
         Whether the first rounds see a sixteenth and a quarter of the rows, where there are many
         rows per parameter.
@@ -89,7 +97,7 @@ class Whitened:
         """See :class:`~deepglm.solvers.contract.Solver`; draws the rows of samples."""
         rng = np.random.default_rng(seed)
         run = _Run(objective, control, rng, self, x, objective.at(x, Level.VALUE).value)
-        for share in _stages(objective) if self.staged else ():
+        for share in _stages(objective) if self.staged and run.far() else ():
             run.stage(share)
         run.rounds(min(SHORT, self.maxiter) if short else self.maxiter)
         return run.outcome()
@@ -115,6 +123,8 @@ class _Run:
     newton: bool = False
     mu: float = 1e-2
     saddles: int = 0
+    down: tuple[Array, float] | None = None
+    """A direction of negative curvature where the metric had one, and its size."""
     finished: bool = False
     history: tuple[Step, ...] = ()
 
@@ -129,12 +139,23 @@ class _Run:
             self.history,
         )
 
+    def far(self) -> bool:
+        """Whether a full step promises more than a log-likelihood unit per parameter."""
+        gradient = self.objective.at(self.x, Level.SCORE).gradient
+        if gradient is None:
+            return True
+        g = self._metric(self.objective)[1](gradient)
+        return 0.5 * float(g @ g) > len(g)
+
     def stage(self, share: float) -> None:
         """Rounds on a share of the rows, until they have little more to say."""
-        rows = sample(self.objective, self.rng, int(share * self.objective.rows.n))
+        rows = int(share * self.objective.rows.n)
+        few = self.objective.sample(self.rng, rows)
+        self.value = few.at(self.x, Level.VALUE).value
         for _ in range(self.options.maxiter):
-            if self.control.stop() or not self._round(rows):
+            if self.control.stop():
                 break
+            self._round(few, f"{rows} rows")
             if self.decrement < STAGE_DEPTH * self.objective.size:
                 break
         self.value = self.objective.at(self.x, Level.VALUE).value
@@ -145,60 +166,52 @@ class _Run:
             if self.control.stop():
                 return
             before = self.value
-            if not self._round(None):
-                if self.newton and self.saddles >= SADDLES:
-                    return
-                self._leave()
-                continue
-            # small in the Fisher metric may be a saddle; only a loose tolerance takes it for an end
+            self._round(self.objective, "observed metric" if self.newton else "expected metric")
             near = self.decrement <= self.options.tol
-            if near and (self.newton or self.options.tol > NEAR):
+            # small in the Fisher metric may be a saddle; only a loose tolerance takes it for an end
+            if near and self.options.tol > NEAR:
                 self.finished = True
                 return
+            if not self.newton:
+                self.newton = 2 * self.decrement < SWITCH
+                self.mu = 1e-6 if self.newton else max(1e-4, self.mu / 2)
+                continue
             # differences of the objective fall to rounding before the decrement does
-            if self.newton and before - self.value < 1e-9 * abs(self.value):
+            still = near or before - self.value < 1e-9 * abs(self.value)
+            if still and self.down is None:
+                self.finished = near
                 return
-            if not self.newton and 2 * self.decrement < SWITCH:
-                self.newton, self.mu = True, 1e-6
-            elif not self.newton:
-                self.mu = max(1e-4, self.mu / 2)
+            if still and not self._leave():
+                self.finished = near
+                return
 
-    def _leave(self) -> None:
-        """Where the metric is not positive: more damping, or away from a saddle.
-
-        Newton steps along the negative curvature lead away from a point that is flat but no
-        maximum.
-        """
-        if not self.newton:
-            self.mu *= 10
-            return
-        away = scoring(
-            self.objective,
-            self.x,
-            Curvature.NEWTON,
-            tol=1e-8,
-            maxiter=4,
-            control=self.control,
-        )
-        self.x, self.value, self.decrement = away.x, away.value, np.inf
-        self.iterations += away.iterations
-        self.history += tuple(step._replace(phase="saddle") for step in away.history[1:])
-        self.newton, self.mu, self.saddles = False, 1e-2, self.saddles + 1
-
-    def _round(self, rows: Runs) -> bool:
-        """One run of L-BFGS; its last gradient gives the decrement. False without a metric."""
-        L = self._metric(rows)
-        if L is None:
+    def _leave(self) -> bool:
+        """Step off a saddle along its negative curvature; false if that leads nowhere."""
+        assert self.down is not None
+        if self.saddles >= SADDLES:
             return False
-        pairs = self.options.pairs or (30 if self.objective.size <= 1000 else 60)
-        x0, objective = self.x, self.objective
+        direction, curvature = self.down
+        away = escape(self.objective, self.x, self.value, direction, curvature)
+        if away is None:
+            return False
+        self.x, self.value = away, self.objective.at(away, Level.VALUE).value
+        self.history += (Step("escape", self.value, np.nan),)
+        self.newton, self.mu, self.saddles = False, 1e-2, self.saddles + 1
+        return True
+
+    def _round(self, objective: Objective, phase: str) -> None:
+        """One run of L-BFGS; its last gradient gives the decrement."""
+        out, back = self._metric(objective)
+        pairs = self.options.pairs or PAIRS
+        if self.newton and self.options.pairs is None:  # as many gradients as the metric costs
+            pairs = int(np.clip(objective.size / GRADIENTS, PAIRS, MOST_PAIRS))
+        x0 = self.x
 
         def f(phi: Array) -> tuple[float, Array]:
-            x = x0 + solve_triangular(L, phi, lower=True, trans="T")
-            here = objective.at(x, Level.SCORE, rows)
+            here = objective.at(x0 + out(phi), Level.SCORE)
             if here.gradient is None:
                 return FAR, np.zeros_like(phi)
-            return here.value, solve_triangular(L, here.gradient, lower=True)
+            return here.value, back(here.gradient)
 
         def watch(intermediate_result: OptimizeResult) -> None:
             if self.control.stop():
@@ -213,60 +226,49 @@ class _Run:
             options={"maxcor": pairs, "maxiter": pairs, "ftol": 0.0, "gtol": 1e-5, "maxls": 30},
         )
         g = np.asarray(end.jac)
-        self.x = x0 + solve_triangular(L, end.x, lower=True, trans="T")
+        self.x = x0 + out(end.x)
         self.value, self.decrement = float(end.fun), 0.5 * float(g @ g)
         self.iterations += int(end.nit)
-        phase = "observed metric" if self.newton else "expected metric"
-        if rows is not None:
-            phase = f"{sum(hi - lo for lo, hi in rows)} rows"
         self.history += (Step(phase, self.value, self.decrement),)
         self.control.tell(self.value, self.decrement)
-        return True
 
-    def _metric(self, rows: Runs) -> Array | None:
-        """Lower Cholesky factor of a damped information, or None if it is not positive."""
+    def _metric(self, objective: Objective) -> tuple[Map, Map]:
+        """Coordinates in which an information of sampled rows is the identity.
+
+        ``x = x0 + out(phi)`` with ``out(phi) = L^-T phi`` for the Cholesky factor of the damped
+        information; a gradient comes ``back`` by ``L^-1``. An observed information that is not
+        positive is replaced by the one with its eigenvalues' sizes, so that directions of negative
+        curvature keep a natural length; its lowest direction is kept, to leave a saddle by.
+        """
         n, p = self.objective.rows.n, self.objective.size
+        wanted = min(max(20 * p, n // 20), 50 * p)
         if self.newton:
             wanted = n if n <= MANY_ROWS else int(SHARE * n)
-            level = Level.OBSERVED
-        else:
-            wanted = min(max(20 * p, n // 20), 50 * p)
-            level = Level.FISHER
-        inside = sample(self.objective, self.rng, wanted, rows)
-        A = self.objective.at(self.x, level, inside).information
+        level = Level.OBSERVED if self.newton else Level.FISHER
+        A = objective.sample(self.rng, wanted).at(self.x, level).information
+        self.down = None
         if A is None:
-            return None
-        diagonal = np.diag_indices_from(A)
-        if self.newton and not (A[diagonal] > 0).all():
-            return None
-        A = A.copy()
-        A[diagonal] += (self.mu + 1e-12) * A[diagonal]
+            return _identity, _identity
+        diagonal = np.abs(np.diag(A))
+        scale = np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
+        A = A / scale / scale[:, None]
+        A[np.diag_indices_from(A)] += self.mu + 1e-12
         try:
-            return np.asarray(cholesky(A, lower=True, overwrite_a=True))
+            L = cholesky(A, lower=True)
         except LinAlgError:
-            return None
+            e, Q = eigh(A)
+            if e[0] < 0:
+                self.down = Q[:, 0] / scale, float(-e[0])
+            root = np.sqrt(np.maximum(np.abs(e), CURVED))
+            return lambda phi: (Q @ (phi / root)) / scale, lambda g: (Q.T @ (g / scale)) / root
+        return (
+            lambda phi: solve_triangular(L, phi, lower=True, trans="T") / scale,
+            lambda g: solve_triangular(L, g / scale, lower=True),
+        )
 
 
-def sample(objective: Objective, rng: np.random.Generator, wanted: int, among: Runs = None) -> Runs:
-    """Random runs of rows that hold so many, or None for all of them.
-
-    Parameters
-    ----------
-    objective
-        Whose rows.
-    rng
-        Source of randomness.
-    wanted
-        Rows at least, to a run.
-    among
-        Runs to choose from, if not all.
-    """
-    runs = row_runs(objective.rows.n, RUN_ROWS) if among is None else among
-    k = max(1, -(-wanted // RUN_ROWS))
-    if k >= len(runs):
-        return among
-    chosen = np.sort(rng.choice(len(runs), size=k, replace=False))
-    return [runs[i] for i in chosen]
+def _identity(vector: Array) -> Array:
+    return vector
 
 
-__all__ = ["Whitened", "sample"]
+__all__ = ["Whitened"]

@@ -40,7 +40,7 @@ def test_second_summary_does_the_same(wide: Any) -> None:
 
 def test_small_network_has_no_such_note() -> None:
     trees = dg.datasets.load("trees")
-    fit = dg.DeepGLM("Volume ~ Girth", trees, hidden=(1,)).fit(seed=0, starts=4)
+    fit = dg.DeepGLM("Volume ~ Girth", trees, hidden=(1,)).fit(seed=0, starts=12)
     assert large_layers(fit) == []
     assert "because of their size" not in str(fit.summary())
 
