@@ -60,7 +60,7 @@ class Progress(NamedTuple):
     """How far a fit is."""
 
     stage: str
-    """What it is doing: "start", "evidence", "validation", "certificate"."""
+    """What it is doing: "GLM", "start", "evidence", "validation", "certificate"."""
     done: int
     """Number of the start (or update, or grid point) that is under way."""
     total: int
@@ -71,7 +71,9 @@ class Progress(NamedTuple):
     """Decrement in the metric in use."""
 
     def __str__(self) -> str:
-        text = f"{self.stage} {self.done} of {self.total}" if self.total else self.stage
+        text = f"{self.stage} {self.done}" if self.done else self.stage
+        if self.total:
+            text += f" of {self.total}"
         if not np.isnan(self.value):
             text += f": penalised log-likelihood {self.value:.3f}"
         if not np.isnan(self.decrement):

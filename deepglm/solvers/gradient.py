@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from deepglm.errors import positive_number, whole_number
 from deepglm.families import Level
 from deepglm.solvers.contract import Control, Outcome, Step
 from deepglm.solvers.objective import Objective
@@ -49,6 +50,11 @@ class GradientDescent:
     tol: float = 1e-8
     maxiter: int = 5000
     step: float = 0.1
+
+    def __post_init__(self) -> None:
+        positive_number("GradientDescent.tol", self.tol)
+        whole_number("GradientDescent.maxiter", self.maxiter, 1)
+        positive_number("GradientDescent.step", self.step)
 
     @property
     def name(self) -> str:

@@ -13,7 +13,7 @@ from deepglm.families import Level
 from deepglm.predictor import final_jacobian, forward
 from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.scoring import Curvature, scoring
+from deepglm.solvers.scoring import QUIET, Curvature, scoring
 
 Array = npt.NDArray[np.float64]
 
@@ -120,6 +120,7 @@ def glm(
     tol: float = 1e-18,
     maxiter: int = 100,
     solver: Solver | None = None,
+    control: Control = QUIET,
 ) -> Outcome:
     """Fit the ordinary GLM: no hidden layers.
 
@@ -140,6 +141,8 @@ def glm(
         Steps at most.
     solver
         Another method, with options of its own.
+    control
+        Asked between steps whether to stop, and told how far it is.
     """
     final = np.zeros(objective.likelihood.size, dtype=bool)
     final[: objective.likelihood.predictor.size] = True
@@ -151,8 +154,10 @@ def glm(
         if np.isfinite(objective.at(start, Level.VALUE).value):
             break
     if solver is not None:
-        return solver.minimise(objective, start, Control(), np.random.SeedSequence(0))
-    return scoring(objective, start, tol=tol, maxiter=maxiter, damping=1e-12, name="irls")
+        return solver.minimise(objective, start, control, np.random.SeedSequence(0))
+    return scoring(
+        objective, start, tol=tol, maxiter=maxiter, damping=1e-12, control=control, name="irls"
+    )
 
 
 def polish_intercept(

@@ -29,8 +29,8 @@ BUDGET = 3e10
 FEW, MANY = 4, 12
 """Random starts at least, as far as there are so many, and at most per layer."""
 
-ENOUGH = 4
-"""Hits of the best optimum among random starts after which no variation is tried."""
+ENOUGH, ASSURANCE = 4, 8
+"""Hits of the best optimum among fresh starts after which only so many variations are tried."""
 
 SURE = 20
 """Arrivals at the best optimum from elsewhere after which no further variation is tried."""
@@ -127,8 +127,11 @@ class Search:
         *seeds, last = self._seeds.spawn(fresh + 1)
         self._first_rounds(seeds, given, len(given) + count)
         self._finish()
-        if not self.finished or hits(self.finished) >= ENOUGH:
+        if not self.finished:
             return self.runs
+        # without a penalty the best has no optimum, and an optimum that many starts reach is not it
+        if hits(self.finished) >= ENOUGH and self.starts.objective.precision.any():
+            count = min(count, fresh + ASSURANCE)
         rng = np.random.default_rng(last)
         for number in range(len(given) + fresh, len(given) + count):
             if self.control.stop() or arrivals(self.finished) >= SURE:

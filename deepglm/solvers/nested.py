@@ -100,7 +100,8 @@ def possible(starts: Starts) -> bool:
     """Whether units of the last layer are alike: none of them carries a pin."""
     predictor = starts.objective.likelihood.predictor
     pinned = ~starts.objective.free[: predictor.size] & ~starts.held
-    return predictor.networks[0].units[-1] > 1 and not pinned[~predictor.final].any()
+    of_units = ~predictor.final | predictor.output_weights
+    return predictor.networks[0].units[-1] > 1 and not pinned[of_units].any()
 
 
 def _last_unit(predictor: Predictor) -> npt.NDArray[np.bool_]:

@@ -249,14 +249,17 @@ def fit_glm(
     maxiter = 100 if options.maxiter is None else options.maxiter
     iterations = 0
     history: tuple[Step, ...] = ()
+    control = options.control.at("GLM")
     for _ in range(ROUNDS_OF_SCALE if estimated else 1):
         objective = problem.objective(crew, scale)
         given = None if start is None else problem.given_start(objective, start)
-        outcome = glm(objective, given, tol=tol, maxiter=maxiter, solver=solver)
+        outcome = glm(objective, given, tol=tol, maxiter=maxiter, solver=solver, control=control)
+        if not np.isfinite(outcome.value):
+            raise _no_room()
         params = objective.expand(outcome.x)
         iterations += outcome.iterations
         history += outcome.history
-        if not estimated or scale is None:
+        if not estimated or scale is None or control.stop():
             break
         start = params[: problem.predictor.size]
         new = problem.mean_deviance(start)
@@ -301,10 +304,7 @@ def fit_network(
     starts = Starts(objective, problem.held, problem.response_scale)
     runs = Search(starts, solver, seeds[0], options.control).go(count, given)
     if not runs:
-        raise DataError(
-            "no start has a finite likelihood: the family's range or a unit's domain leaves no "
-            "room. Check the response and the offset, or choose another link or activation."
-        )
+        raise _no_room()
     params = problem.canonical(runs[0].params)
     options.control.at("certificate")
     loose = options.tol is not None and options.tol > DECREMENT
@@ -396,6 +396,13 @@ def _solution(
         starts=_table(runs),
         modes=tuple(mode._replace(params=problem.canonical(mode.params)) for mode in modes(runs)),
         counts=dict(objective.counts),
+    )
+
+
+def _no_room() -> DataError:
+    return DataError(
+        "no start has a finite likelihood: the family's range or a unit's domain leaves no room. "
+        "Check the response and the offset, or choose another link or activation."
     )
 
 

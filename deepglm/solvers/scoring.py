@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from deepglm.errors import SpecificationError, positive_number, whole_number
 from deepglm.families import Level
 from deepglm.solvers.contract import Control, Outcome, Step
 from deepglm.solvers.objective import Evaluation, Objective
@@ -63,6 +65,17 @@ class Scoring:
     tol: float = 1e-10
     maxiter: int = 300
     damping: float = 1e-2
+
+    def __post_init__(self) -> None:
+        curvature: Any = self.curvature  # annotated, but the user's
+        if not isinstance(curvature, Curvature):
+            accepted = ", ".join(f"Curvature.{one.name}" for one in Curvature)
+            raise SpecificationError(
+                f"Scoring.curvature={curvature!r}: accepted are {accepted}, from deepglm.solvers."
+            )
+        positive_number("Scoring.tol", self.tol)
+        whole_number("Scoring.maxiter", self.maxiter, 1)
+        positive_number("Scoring.damping", self.damping)
 
     @property
     def name(self) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.linalg import LinAlgError, cholesky, eigh, solve_triangular
 from scipy.optimize import OptimizeResult, minimize
 
+from deepglm.errors import positive_number, truth_value, whole_number
 from deepglm.families import Level
 from deepglm.solvers.contract import Control, Outcome, Step
 from deepglm.solvers.objective import Objective
@@ -80,6 +81,13 @@ class Whitened:
     maxiter: int = 300
     pairs: int | None = None
     staged: bool = True
+
+    def __post_init__(self) -> None:
+        positive_number("Whitened.tol", self.tol)
+        whole_number("Whitened.maxiter", self.maxiter, 1)
+        if self.pairs is not None:
+            whole_number("Whitened.pairs", self.pairs, 1)
+        truth_value("Whitened.staged", self.staged)
 
     @property
     def name(self) -> str:
