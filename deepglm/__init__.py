@@ -1,6 +1,6 @@
 """Nested generalised linear models: from a formula to a report."""
 
-from deepglm import datasets, errors, families, links, penalties
+from deepglm import datasets, errors, families, links, penalties, solvers
 from deepglm.families import (
     Binomial,
     Gamma,
@@ -36,4 +36,5 @@ __all__ = [
     "families",
     "links",
     "penalties",
+    "solvers",
 ]

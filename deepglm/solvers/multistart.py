@@ -130,11 +130,14 @@ class Search:
         if not self.finished:
             return self.runs
         # without a penalty the best has no optimum, and an optimum that many starts reach is not it
-        if hits(self.finished) >= ENOUGH and self.starts.objective.precision.any():
-            count = min(count, fresh + ASSURANCE)
+        agreed = hits(self.finished) >= ENOUGH and self.starts.objective.precision.any()
+        agreed_on = self.finished[0].value
         rng = np.random.default_rng(last)
         for number in range(len(given) + fresh, len(given) + count):
-            if self.control.stop() or arrivals(self.finished) >= SURE:
+            best = self.finished[0].value
+            tried = number - len(given) - fresh
+            sure = agreed and tried >= ASSURANCE and best > agreed_on - SAME
+            if sure or self.control.stop() or arrivals(self.finished) >= SURE:
                 break
             params, parent = _best_variation(rng, self.starts, self.finished)
             control = self.control.at("start", number + 1, len(given) + count)
@@ -272,7 +275,10 @@ def hits(runs: list[Run]) -> int:
 
 
 def optima(runs: list[Run]) -> list[int]:
-    """Number of the optimum that each run ended at, from 1, the best; 0 for a dropped run.
+    """Number of the optimum that each run ended at, from 1, the best.
+
+    A run that was dropped, or stopped on its way, has 0; the best of all is an optimum in any case,
+    for a fit ends there.
 
     Parameters
     ----------
@@ -282,7 +288,8 @@ def optima(runs: list[Run]) -> list[int]:
     """
     numbers, count, level = [], 0, -np.inf
     for run in runs:
-        if not run.kept:
+        arrived = run is runs[0] or run.outcome.finished or run.outcome.decrement < SAME
+        if not (run.kept and arrived):
             numbers.append(0)
             continue
         if run.value - level >= SAME:
