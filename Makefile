@@ -42,9 +42,8 @@ lowest: ## run the quick tests with the lowest supported versions, in an environ
 calibration: $(VENV)/installed-test ## run the full simulations of coverage and size (hours)
 	$(PYTEST) -m calibration $(ARGS)
 
-bench: $(VENV)/installed-bench ## time the fits against other packages
-	@test -f benchmarks/run.py || { echo "There is no benchmark yet: see benchmarks/README.md."; exit 1; }
-	$(BIN)/python benchmarks/run.py $(ARGS)
+bench: $(VENV)/installed-bench ## time the fits against other packages (half an hour; ARGS=glm is one part)
+	$(BIN)/python -m benchmarks.run $(ARGS)
 
 docs: $(VENV)/installed-docs ## build the documentation into docs/_build/html
 	@test -f docs/conf.py || { echo "There are no pages to build yet: see docs/README.md."; exit 1; }

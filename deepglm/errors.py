@@ -35,7 +35,9 @@ __all__ = [
     "SeparationWarning",
     "SingleStartWarning",
     "SpecificationError",
+    "StoppedWarning",
     "UnseenLevelError",
+    "check_dense",
     "positive_number",
     "truth_value",
     "warn_user",
@@ -119,6 +121,10 @@ class SingleStartWarning(DeepGLMWarning):
     """An optimum that only one start has found."""
 
 
+class StoppedWarning(DeepGLMWarning):
+    """A search that Ctrl-C or ``max_seconds`` ended before all its starts were made."""
+
+
 def warn_user(message: str, category: type[Warning]) -> None:
     """Warn at the line of the user's code that called the package, however deep the warning arose.
 
@@ -167,6 +173,33 @@ def positive_number(name: str, value: Any, remedy: str = "") -> float:
     if not (real and math.isfinite(value) and value > 0):
         raise SpecificationError(f"{name}={value!r}: a finite number above zero is needed.{remedy}")
     return float(value)
+
+
+LARGEST = 10_000
+"""Rows and columns of the dense matrices that a fit may need."""
+
+
+def check_dense(count: int, what: str, remedy: str) -> None:
+    """Refuse what would need dense matrices that are too large, before they are made.
+
+    Parameters
+    ----------
+    count
+        Their rows and columns.
+    what
+        What is counted.
+    remedy
+        What to do instead.
+
+    Examples
+    --------
+    >>> check_dense(40, "the columns of 'x'", "")
+    """
+    if count > LARGEST:
+        raise SpecificationError(
+            f"{what} are {count:,}, and {LARGEST:,} are accepted: a fit needs about ten dense "
+            f"matrices with as many rows and columns, {8e-9 * count**2:,.1f} GB each.{remedy}"
+        )
 
 
 def truth_value(name: str, value: Any) -> bool:

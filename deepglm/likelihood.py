@@ -6,25 +6,89 @@ file and partitions of a cluster differ in who adds them.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.data import BLOCK_ROWS, Rows
-from deepglm.families import Family, Level
+from deepglm.data import Rows
+from deepglm.families import Family, Level, RowTerms, refuse_nan
 from deepglm.predictor import (
     Coefficients,
     Forward,
+    Information,
+    Layout,
     Predictor,
     backward,
-    curvature,
-    final_jacobian,
     forward,
-    jacobian,
+    information,
 )
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+
+BLOCK_ROWS = 2**13
+"""Rows of a block at most."""
+
+BLOCK_NUMBERS = 2**20
+"""Numbers that a block works on: eight megabytes, which the cache should hold."""
+
+
+class Second:
+    """Adds up the information of coefficients and auxiliary parameters.
+
+    Parameters
+    ----------
+    inner
+        Adds up that of the coefficients.
+    wanted
+        (coefficients,) which of them the information is about.
+    extra
+        Number of auxiliary parameters.
+    """
+
+    def __init__(self, inner: Information, wanted: Mask, extra: int) -> None:
+        self._inner, self._wanted = inner, wanted
+        self._border = np.zeros((extra, len(wanted) + extra))
+
+    def __iadd__(self, other: Second) -> Second:
+        self._inner += other._inner
+        self._border += other._border
+        return self
+
+    def add(self, state: Forward, weights: Array, r: Array | None) -> None:
+        """Add a block of rows.
+
+        An auxiliary parameter is one more linear predictor, with the same value in every row.
+
+        Parameters
+        ----------
+        state
+            The forward pass.
+        weights
+            (channels, channels, m) information of every row.
+        r
+            (k_eta, m) factors of the second derivatives of eta, or None.
+        """
+        k, extra = len(state.eta), len(self._border)
+        self._inner.add(state, weights[:k, :k], r)
+        for border, w in zip(self._border, weights[k:], strict=True):
+            if w[:k].any():  # in the expected information most families have none
+                border[:-extra] += backward(state, w[:k]) * self._wanted
+            border[-extra:] += w[k:].sum(axis=1)
+
+    def matrix(self) -> Array:
+        """(size, size) sum."""
+        inner, extra = self._inner.matrix(), len(self._border)
+        if not extra:
+            return inner
+        out = np.empty((len(inner) + extra,) * 2)
+        out[:-extra, :-extra] = inner
+        out[-extra:] = self._border
+        out[:-extra, -extra:] = self._border[:, :-extra].T
+        return out
 
 
 @dataclass
@@ -39,22 +103,28 @@ class Sums:
         Log-likelihood.
     score
         (size,) derivative of the log-likelihood by coefficients and auxiliary parameters.
-    information
-        (size, size) minus the second derivative, observed or expected.
+    second
+        Makes the information.
     """
 
     n: float
     value: float
     score: Array | None = None
-    information: Array | None = None
+    second: Second | None = None
+
+    @cached_property
+    def information(self) -> Array | None:
+        """(size, size) minus the second derivative, observed or expected."""
+        return None if self.second is None else self.second.matrix()
 
     def __iadd__(self, other: Sums) -> Sums:
         self.n += other.n
         self.value += other.value
         if self.score is not None and other.score is not None:
             self.score += other.score
-        if self.information is not None and other.information is not None:
-            self.information += other.information
+        if self.second is not None and other.second is not None:
+            self.second += other.second
+            self.__dict__.pop("information", None)
         return self
 
 
@@ -71,15 +141,29 @@ class Likelihood:
         Eta given x.
     family
         Y given eta.
+    dtype
+        Floating type in which an information is made. Single precision takes half the time and has
+        seven digits: enough for a metric, and too few for a certificate.
     """
 
     predictor: Predictor
     family: Family
+    dtype: npt.DTypeLike = np.float64
 
     @property
     def size(self) -> int:
         """Length of the vector of parameters."""
         return self.predictor.size + len(self.family.aux_names)
+
+    @property
+    def one_information(self) -> bool:
+        """Whether the expected and the observed information are the same for any response."""
+        family = self.family
+        return family.canonical and not family.aux_names and not self.predictor.networks
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout(self.predictor)
 
     def split(self, params: Array) -> tuple[Coefficients, Array]:
         """Coefficients as matrices, and the auxiliary parameters."""
@@ -90,9 +174,9 @@ class Likelihood:
         coefficients, _ = self.split(params)
         eta = np.empty((self.predictor.k_eta, rows.n))
         lo = 0
-        for block in rows.blocks():
+        for block in rows.blocks(self.block_rows(Level.VALUE)):
             state = forward(coefficients, self.predictor, block.designs, 0)
-            eta[:, lo : lo + block.n] = state.eta + block.offset
+            np.add(state.eta, block.offset, out=eta[:, lo : lo + block.n])
             lo += block.n
         return eta
 
@@ -111,72 +195,58 @@ class Likelihood:
             Only the final layer's part of the information is wanted; the rest is left at zero.
         """
         coefficients, aux = self.split(params)
-        total: Sums | None = None
-        for block in rows.blocks(self._block_rows(level)):
-            one = self._block(coefficients, aux, block, level, final)
-            if total is None:
-                total = one
-            else:
-                total += one
-            if not np.isfinite(total.value):
-                return Sums(float(rows.freq.sum()), -np.inf)
-        assert total is not None
-        return total
-
-    def _block_rows(self, level: Level) -> int:
-        # A Jacobian block should stay within a few megabytes.
-        if level in (Level.VALUE, Level.SCORE):
-            return BLOCK_ROWS
-        return max(256, min(BLOCK_ROWS, 2**20 // max(1, self.predictor.size)))
-
-    def _block(
-        self, coefficients: Coefficients, aux: Array, rows: Rows, level: Level, final: bool
-    ) -> Sums:
-        second = level is Level.OBSERVED and not final
-        order = 0 if level is Level.VALUE else 2 if second else 1
-        state = forward(coefficients, self.predictor, rows.designs, order)
-        n = float(rows.freq.sum())
-        if not state.inside:
-            return Sums(n, -np.inf)
-        eta = state.eta
-        eta += rows.offset
-        terms = self.family.rows(rows.y, eta, aux, rows.weight, level, rows.constant)
-        value = float(rows.freq @ terms.value)
-        if level is Level.VALUE or not np.isfinite(value):
+        n, value, k = float(rows.freq.sum()), 0.0, self.predictor.k_eta
+        score = np.zeros(self.size)
+        bent = level is Level.OBSERVED and not final
+        second = self._second(bent, final) if level in _WITH_INFORMATION else None
+        for block in rows.blocks(self.block_rows(level)):
+            state = forward(coefficients, self.predictor, block.designs, _ORDERS[level])
+            if not state.inside:
+                return Sums(n, -np.inf)
+            eta = state.eta
+            eta += block.offset
+            terms = self.family.rows(block.y, eta, aux, block.weight, level, block.constant)
+            value += float(np.dot(block.freq, terms.value))
+            if not math.isfinite(value):
+                self._refuse_nan(value, terms, block, eta)
+                return Sums(n, -np.inf)
+            if level is Level.VALUE or terms.score is None:
+                continue
+            r = terms.score * block.freq
+            part = np.concatenate((backward(state, r[:k]), r[k:].sum(axis=1)))
+            self._refuse_nan(part.sum(), terms, block, eta)
+            score += part
+            if second is not None and terms.information is not None:
+                self._refuse_nan(terms.information.sum(), terms, block, eta)
+                second.add(state, terms.information * block.freq, r[:k] if bent else None)
+        if level is Level.VALUE:
             return Sums(n, value)
-        assert terms.score is not None
-        r = terms.score * rows.freq
-        k = self.predictor.k_eta
-        score = np.concatenate((backward(state, r[:k]), r[k:].sum(axis=1)))
-        if level is Level.SCORE:
-            return Sums(n, value, score)
-        assert terms.information is not None
-        information = self._information(state, terms.information * rows.freq, final)
-        if second and self.predictor.networks:
-            size = self.predictor.size
-            information[:size, :size] -= curvature(state, self.predictor, r[:k])
-        return Sums(n, value, score, information)
+        return Sums(n, value, score, second)
 
-    def _information(self, state: Forward, weights: Array, final: bool) -> Array:
-        """``sum J_c W_cd J_d'`` over the channels c, d: linear predictors and auxiliaries."""
-        predictor, k, size = self.predictor, self.predictor.k_eta, self.predictor.size
-        make = final_jacobian if final else jacobian
-        where = np.flatnonzero(predictor.final) if final else np.arange(size)
-        small = np.zeros((len(where), len(where)))
-        cross = np.zeros((len(where), len(self.family.aux_names)))
-        if k == 1 and bool((weights[0, 0] >= 0).all()) and not len(self.family.aux_names):
-            J = make(state, predictor, 0, np.sqrt(weights[0, 0]))
-            small = J @ J.T
-        else:
-            jacobians = [make(state, predictor, c) for c in range(k)]
-            for c, J in enumerate(jacobians):
-                for d in range(c, k):
-                    block = (J * weights[c, d]) @ jacobians[d].T
-                    small += block if c == d else block + block.T
-                cross += J @ weights[c, k:].T
-        information = np.zeros((self.size, self.size))
-        information[np.ix_(where, where)] = small
-        information[where, size:] = cross
-        information[size:, where] = cross.T
-        information[size:, size:] = weights[k:, k:].sum(axis=2)
-        return information
+    def _refuse_nan(self, total: float, terms: RowTerms, rows: Rows, eta: Array) -> None:
+        """Raise where a sum is NaN because the family gave NaN; steps that overflow do too."""
+        if math.isnan(total):
+            refuse_nan(self.family, terms, rows.y, eta, rows.weight)
+
+    def _second(self, bent: bool, final: bool) -> Second:
+        predictor = self.predictor
+        inner = information(self._layout, hidden=not final, bent=bent, dtype=self.dtype)
+        wanted = predictor.final if final else np.ones(predictor.size, dtype=bool)
+        return Second(inner, wanted, len(self.family.aux_names))
+
+    def block_rows(self, level: Level) -> int:
+        """Rows of a block, so few that what they work on stays in the cache.
+
+        They should not be fewer: threads wait for each other at every call.
+        """
+        numbers = self.predictor.k_glm + 8
+        for network in self.predictor.networks:
+            numbers += sum(p + 3 * q for q, p in network.widths)
+        if level in _WITH_INFORMATION:
+            numbers += self._layout.products
+        return min(BLOCK_ROWS, max(256, BLOCK_NUMBERS // numbers))
+
+
+_WITH_INFORMATION = (Level.FISHER, Level.OBSERVED)
+_ORDERS = {Level.VALUE: 0, Level.SCORE: 1, Level.FISHER: 1, Level.OBSERVED: 2}
+"""Derivatives of the hidden units' inverse links."""

@@ -69,9 +69,15 @@ class Link:
     kinked : bool
         Whether the function is piecewise linear and so without curvature information.
 
+    Raises
+    ------
+    SpecificationError
+        If a derivative is not that of the value, or what is declared is not true, at a few hundred
+        points of the domain. The message names the point and both numbers.
+
     Examples
     --------
-    A user's own activation:
+    A user's own activation, checked when it is made and given as ``activation=wave``:
 
     >>> import numpy as np
     >>> def sine(eta, order):
@@ -95,6 +101,10 @@ class Link:
     degree: float = 1.0
     odd_part: float | None = None
     kinked: bool = False
+
+    def __post_init__(self) -> None:
+        with np.errstate(all="ignore"):
+            _check(self)
 
     def evaluate(self, eta: npt.ArrayLike, order: int) -> Derivatives:
         """Return the inverse link and its first `order` derivatives.
@@ -188,6 +198,159 @@ def _only_inside(inside: npt.NDArray[np.bool_], parts: Tails) -> Tails:
         second,
         third,
     )
+
+
+# ---------------------------------------------------------------------------------------------
+# What a link promises, checked when it is made: the function may be a user's own.
+
+_PARTS = ("value", "first derivative", "second derivative")
+# Far enough for differences to have ten digits, near enough for units a hundred times as steep.
+_STEP, _RELATIVE, _ROUNDING = 1e-4, 1e-3, 1e-10
+
+
+def _check(link: Link) -> None:
+    low, high = link.domain
+    if not low < high:
+        raise SpecificationError(f"{_called(link)}, domain={link.domain}: give (lower, upper).")
+    eta = _points(low, high)
+    h, h1, h2 = _parts(link, eta)
+    _check_derivative(link, 1, eta, h1)
+    _check_derivative(link, 2, eta, h2)
+    straight = not h2[np.isfinite(h2)].any()
+    if link.kinked != (straight and np.ptp(h1[np.isfinite(h1)]) > 0.0):
+        says = "its second derivative is not zero" if link.kinked else "it is piecewise linear"
+        raise SpecificationError(
+            f"{_called(link)}, kinked={link.kinked}: {says}, which decides how a fit is certified. "
+            f"Declare kinked={not link.kinked}."
+        )
+    _check_declared(link, eta, h)
+
+
+def _called(link: Link) -> str:
+    return f"the inverse link {link.name!r}"
+
+
+def _points(low: float, high: float) -> FloatArray:
+    """A few hundred points of a domain, none of them round: kinks lie at round numbers."""
+    if np.isinf(low) and np.isinf(high):
+        return np.linspace(-8.0, 8.0, 240) + 0.0137
+    if np.isfinite(low) and np.isfinite(high):
+        return np.asarray(low + (high - low) * np.linspace(0.0057, 0.9943, 240))
+    away = np.geomspace(0.0137, 30.0, 240)
+    return low + away if np.isfinite(low) else high - away[::-1]
+
+
+_NEEDED = "function(eta, order) returns order + 1 new arrays of the shape of eta"
+
+
+def _parts(link: Link, eta: FloatArray) -> Derivatives:
+    """Value and two derivatives, once they are numbers and the same for every order."""
+    found = [_call(link, eta, order) for order in range(3)]
+    for k, part in enumerate(found[2]):
+        bad = np.isnan(part) & ~np.isinf(found[2][0])
+        if bad.any():
+            raise SpecificationError(
+                f"{_called(link)}: its {_PARTS[k]} at eta = {eta[bad][0]:.6g} is nan. Return a "
+                "number there, or infinity where there is no mean, or declare the domain= that it "
+                "is meant for."
+            )
+        if any(not np.array_equal(part, lower[k], equal_nan=True) for lower in found[k:2]):
+            raise SpecificationError(
+                f"{_called(link)}: its {_PARTS[k]} depends on the order that is asked for. Needed: "
+                f"{_NEEDED}, the same numbers for every order."
+            )
+    return found[2]
+
+
+def _call(link: Link, eta: FloatArray, order: int) -> Derivatives:
+    """What the function gives, if it gives the arrays that it has to."""
+    kept = eta.copy()
+    try:
+        parts = tuple(link.function(eta, order))
+    except Exception as error:
+        raise SpecificationError(
+            f"{_called(link)}: function(eta, {order}) failed with {type(error).__name__}: {error}. "
+            f"Needed: {_NEEDED}."
+        ) from error
+    if len(parts) != order + 1 or any(np.shape(part) != eta.shape for part in parts):
+        shapes = ", ".join(str(np.shape(part)) for part in parts)
+        raise SpecificationError(
+            f"{_called(link)}: function(eta, {order}) gives {len(parts)} parts, of shape {shapes}, "
+            f"for an eta of shape {eta.shape}. Needed: {_NEEDED}."
+        )
+    if not (eta == kept).all() or any(np.may_share_memory(part, eta) for part in parts):
+        raise SpecificationError(
+            f"{_called(link)}: function(eta, {order}) writes into eta or returns it, and a fit "
+            f"writes into what it returns. Needed: {_NEEDED}, such as eta.copy()."
+        )
+    return parts
+
+
+def _check_derivative(link: Link, order: int, eta: FloatArray, given: FloatArray) -> None:
+    """Raise unless a derivative agrees with differences of the one before it, on one side at least.
+
+    At a kink one of the sides is right.
+    """
+    far_left, left, here, right, far_right = (
+        link.function(eta + k * _STEP, order - 1)[order - 1] for k in (-2, -1, 0, 1, 2)
+    )
+    centred = (right - left) / (2.0 * _STEP)
+    before = (3.0 * here - 4.0 * left + far_left) / (2.0 * _STEP)
+    after = (4.0 * right - 3.0 * here - far_right) / (2.0 * _STEP)
+    wrong = np.isfinite(here) & np.isfinite(centred)
+    rounding = _ROUNDING * np.abs(here[wrong]).max(initial=0.0)
+    for slope in (centred, before, after):
+        allowed = _RELATIVE * np.maximum(np.abs(given), np.abs(slope)) + rounding
+        wrong &= ~(np.abs(given - slope) <= allowed)
+    if wrong.any():
+        k = int(np.where(wrong, np.abs(eta), np.inf).argmin())
+        more = int(wrong.sum()) - 1
+        raise SpecificationError(
+            f"{_called(link)}: at eta = {eta[k]:.6g} its {_PARTS[order]} is given as "
+            f"{given[k]:.6g}, and differences of its {_PARTS[order - 1]} make it {centred[k]:.6g}"
+            f"{f' (and at {more} more of {eta.size} points)' if more else ''}. Correct the "
+            "function: a fit would follow a wrong slope."
+        )
+
+
+def _check_declared(link: Link, eta: FloatArray, h: FloatArray) -> None:
+    """Raise for a symmetry that is declared and not there: units would be turned by it."""
+
+    def holds(what: str, left: FloatArray, right: FloatArray, at: FloatArray) -> None:
+        wrong = ~np.isclose(left, right, rtol=1e-8, atol=1e-10)
+        if wrong.any():
+            k = int(np.flatnonzero(wrong)[0])
+            raise SpecificationError(
+                f"{_called(link)}, {what} is not true at a = {at[k]:.6g}: {left[k]:.6g} is not "
+                f"{right[k]:.6g}. Leave the declaration out or correct it; units are turned by it."
+            )
+
+    def value(at: FloatArray) -> FloatArray:
+        return link.function(at, 0)[0]
+
+    a = np.linspace(0.1137, 5.0, 20)
+    if link.parity is not None:
+        mirrored = {"odd": -value(a), "even": value(a), "reflection": 1.0 - value(a)}
+        if link.parity not in mirrored:
+            raise SpecificationError(
+                f"{_called(link)}, parity={link.parity!r}: accepted are {', '.join(mirrored)}."
+            )
+        words = {"odd": "-h(a)", "even": "h(a)", "reflection": "1 - h(a)"}[link.parity]
+        holds(f"parity={link.parity!r}: h(-a) = {words}", value(-a), mirrored[link.parity], a)
+    if link.odd_part is not None:
+        s = link.odd_part
+        holds(f"odd_part={s}: h(a) - h(-a) = {s} a", value(a) - value(-a), s * a, a)
+    if link.group == "scale":
+        what = f"group='scale', degree={link.degree}: h(2 a) = 2**degree h(a)"
+        holds(what, value(2.0 * eta), 2.0**link.degree * h, eta)
+    elif link.group == "shift":
+        holds("group='shift': h(a + 1) = e h(a)", value(eta + 1.0), np.e * h, eta)
+    elif link.group == "linear":
+        holds("group='linear': h(a) = a", h, eta, eta)
+    elif link.group is not None:
+        raise SpecificationError(
+            f"{_called(link)}, group={link.group!r}: accepted are scale, shift and linear."
+        )
 
 
 # ---------------------------------------------------------------------------------------------

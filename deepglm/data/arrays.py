@@ -15,10 +15,15 @@ from deepglm.data.assembly import Pieces, Request, assemble, read_roles
 from deepglm.data.checks import as_floats
 from deepglm.data.columns import ColumnSource, PlainColumns
 from deepglm.data.kept import ModelData
+from deepglm.data.rows import BLOCK_ROWS, row_runs
 from deepglm.data.selection import Selection
-from deepglm.errors import DataError
+from deepglm.data.threads import each
+from deepglm.errors import DataError, check_dense
 
 Array = npt.NDArray[np.float64]
+
+_FEW = 1000
+"""Rows that tell most columns from a constant."""
 
 
 def from_arrays(
@@ -52,6 +57,7 @@ def from_arrays(
     rows = _common_rows(endog, exog)
     y, label, levels = _response(endog, endog_name)
     X = _matrix(exog)
+    check_dense(X.shape[1], "the columns of exog", " Leave columns out.")
     if len(X) != len(y):
         raise DataError(
             f"endog has {len(y)} rows and exog has {len(X)}; they must be the same rows."
@@ -59,12 +65,14 @@ def from_arrays(
     rows = rows.narrowed(request.subset)
     variables = read_roles(request, exog if isinstance(exog, pd.DataFrame) else None, rows)
     X, y = rows.take(X), rows.take(y)
-    intercept = _intercept(X)
+    constants = _constants(X)
+    intercept = _intercept(X, constants)
     names = _names(exog, exog_names, X.shape[1], None if add_constant else intercept)
     if add_constant:
         _check_no_constant(names, intercept)
-        X, names, intercept = np.insert(X, 0, 1.0, axis=1), ("const", *names), 0
-    designs = _designs(X, PlainColumns(names, (), intercept, add_constant), request)
+        constants, names, intercept = [0, *(j + 1 for j in constants)], ("const", *names), 0
+    columns = PlainColumns(names, (), intercept, add_constant)
+    designs = _designs(X, columns, constants, request)
     return assemble(Pieces(y, label, tuple(designs), rows.kept, levels), variables, request)
 
 
@@ -105,7 +113,7 @@ def _response(endog: Any, name: str | None) -> tuple[Array, str, tuple[Any, ...]
 
 
 def _matrix(exog: Any) -> Array:
-    """(n, p) columns in memory of their own, column after column."""
+    """(n, p) columns; the memory may be the caller's."""
     X = as_floats(exog, "exog", getattr(exog, "index", None))
     X = X[:, None] if X.ndim == 1 else X
     if X.ndim != 2 or X.size == 0:
@@ -113,16 +121,18 @@ def _matrix(exog: Any) -> Array:
             f"exog has the shape {X.shape}; give (n, p) columns with at least one row and one "
             "column."
         )
-    return np.array(X, order="F")
+    return X
 
 
 def _constants(X: Array) -> list[int]:
-    return [j for j in range(X.shape[1]) if X[0, j] != 0 and (X[:, j] == X[0, j]).all()]
+    """Columns of one value other than zero."""
+    few = X[:_FEW]
+    maybe = np.flatnonzero((few[0] != 0) & (few == few[0]).all(axis=0))
+    return [int(j) for j in maybe if (X[:, j] == X[0, j]).all()]
 
 
-def _intercept(X: Array) -> int | None:
+def _intercept(X: Array, constants: Sequence[int]) -> int | None:
     """The first column of ones, or else the first constant one."""
-    constants = _constants(X)
     ones = [j for j in constants if X[0, j] == 1.0]
     return next(iter([*ones, *constants]), None)
 
@@ -162,17 +172,33 @@ def _check_no_constant(names: tuple[str, ...], intercept: int | None) -> None:
 
 
 def _designs(
-    X: Array, columns: PlainColumns, request: Request
+    X: Array, columns: PlainColumns, constants: Sequence[int], request: Request
 ) -> list[tuple[ColumnSource, Array | None]]:
     """The final layer's columns and, if they go through hidden layers, those of the first layer."""
-    every, first = tuple(range(X.shape[1])), columns.intercept
+    every, first = tuple(range(len(columns.all_names))), columns.intercept
     if not request.network:
-        return [(replace(columns, keep=every), X)]
+        return [_design(X, replace(columns, keep=every))]
     ahead = () if first is None else (first,)
-    constants = _constants(X)
     inside = tuple(j for j in every if j not in constants)
     own = (*ahead, *(j for j in every if j != first)) if request.skip else ahead
     final = replace(columns, keep=own, intercept=None if first is None else 0)
     hidden = replace(columns, keep=inside, intercept=None)
-    shared = own[1:] == inside and first is not None and X[0, first] == 1.0
-    return [(final, X[:, own]), (hidden, None if shared else X[:, inside])]
+    if own[1:] == inside and first is not None and (columns.added or X[0, first] == 1.0):
+        return [_design(X, final), (hidden, None)]
+    return [_design(X, final), _design(X, hidden)]
+
+
+def _design(X: Array, columns: PlainColumns) -> tuple[ColumnSource, Array]:
+    """The columns of a design in memory of their own, one after the other."""
+    numbers = np.array(columns.keep, dtype=np.intp) - columns.added
+    out = np.empty((len(numbers), len(X)))
+    out[numbers < 0] = 1.0
+    given = np.flatnonzero(numbers >= 0)
+    wanted = numbers[given]
+
+    def fill(run: tuple[int, int]) -> None:
+        rows = slice(*run)
+        out[given, rows] = X[rows, wanted].T
+
+    each(fill, row_runs(len(X), BLOCK_ROWS), out.size)
+    return columns, out.T

@@ -275,15 +275,9 @@ def _standardised(
 
 def _aliased(Z: Array, root: Array, intercept: int | None, hidden: bool) -> tuple[int, ...]:
     """Columns that an intercept and earlier columns determine."""
-    order = list(range(len(Z)))
-    if intercept is not None:
-        order = [intercept, *(j for j in order if j != intercept)]
-    if hidden:
-        ones = np.ones((1, Z.shape[1]))
-        numbers: Sequence[int] = [-1, *order]
-        return tuple(numbers[k] for k in aliased_columns(np.concatenate((ones, Z)), root))
-    ordered = Z if order == sorted(order) else Z[order]
-    return tuple(sorted(order[k] for k in aliased_columns(ordered, root)))
+    ahead = [-1] if hidden else [] if intercept is None else [intercept]
+    order = [*ahead, *(j for j in range(len(Z)) if j != intercept)]
+    return tuple(sorted(aliased_columns(Z, root, order)))
 
 
 def _warn_aliased(source: ColumnSource, aliased: Sequence[int]) -> None:

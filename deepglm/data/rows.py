@@ -73,7 +73,12 @@ class Rows:
         )
 
     def blocks(self, size: int | None = None) -> Iterator[Rows]:
-        """Walk the rows in blocks of ``size``, by default ``BLOCK_ROWS``."""
-        step = BLOCK_ROWS if size is None else size
-        for lo in range(0, self.n, step):
-            yield self.take(lo, min(lo + step, self.n))
+        """Walk the rows in blocks of the same size: at most ``size``, by default ``BLOCK_ROWS``."""
+        for lo, hi in row_runs(self.n, BLOCK_ROWS if size is None else size):
+            yield self.take(lo, hi)
+
+
+def row_runs(n: int, size: int) -> list[tuple[int, int]]:
+    """Cut ``n`` rows into as few runs of at most ``size`` as will do, all of nearly one length."""
+    step = -(-n // max(1, -(-n // size)))
+    return [(lo, min(lo + step, n)) for lo in range(0, n, step)]

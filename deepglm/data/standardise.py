@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
 from deepglm.data.rows import BLOCK_ROWS
+from deepglm.data.threads import each, one_blas_thread
 
 Array = npt.NDArray[np.float64]
 
@@ -27,8 +28,14 @@ class Standardisation:
 
     def apply(self, X: Array) -> Array:
         """Standardise a (columns, rows) matrix in place and return it."""
-        X -= self.centre[:, None]
-        X /= self.scale[:, None]
+
+        def move(j: int) -> None:
+            if self.centre[j] != 0.0:
+                X[j] -= self.centre[j]
+            if self.scale[j] != 1.0:
+                X[j] /= self.scale[j]
+
+        each(move, range(len(X)), X.size)
         return X
 
 
@@ -56,17 +63,25 @@ def spread(X: Array, freq: Array) -> Spread:
     if not counted.all():
         X, freq = X[:, counted], freq[counted]
     share = freq / freq.sum()
-    mean, sd = X @ share, np.zeros(len(X))
-    dummy = np.zeros(len(X), dtype=bool)
-    for j, x in enumerate(X):
-        low, high = x.min(), x.max()
-        if low == high:
-            mean[j] = low
-            continue
-        moved = (x - mean[j]) / (high - low)  # so that squares cannot overflow
-        sd[j] = (high - low) * np.sqrt(share @ (moved * moved))
-        dummy[j] = high - low == 1.0 and ((x == low) | (x == high)).all()
-    return Spread(mean, sd, dummy)
+    with one_blas_thread():
+        found = each(lambda x: _spread_of_column(x, share), X, X.size)
+    mean, sd, dummy = np.array(found).reshape(-1, 3).T
+    return Spread(mean, sd, dummy > 0)
+
+
+def _spread_of_column(x: Array, share: Array) -> tuple[float, float, bool]:
+    low, high = float(x.min()), float(x.max())
+    if low == high:
+        return low, 0.0, False
+    mean = float(share @ x)
+    moved = x - mean
+    unit = 1.0
+    if not 1e-100 < high - low < 1e100:  # squares would leave the range of floats
+        unit = high - low
+        moved /= unit
+    np.multiply(moved, moved, out=moved)
+    dummy = high - low == 1.0 and bool(((x == low) | (x == high)).all())
+    return mean, unit * float(np.sqrt(share @ moved)), dummy
 
 
 def standardisation(columns: Spread, centre: bool) -> Standardisation:
@@ -105,15 +120,20 @@ def unit_intercept(standard: Standardisation, column: int, value: float) -> Stan
     return Standardisation(np.zeros_like(scale), scale)
 
 
-def aliased_columns(X: Array, root_weight: Array, tol: float = 1e-7) -> list[int]:
+def aliased_columns(
+    X: Array, root_weight: Array, order: Sequence[int] | None = None, tol: float = 1e-7
+) -> list[int]:
     """Columns that earlier columns determine.
 
     Parameters
     ----------
     X
-        (columns, n), in the order of the formula, an intercept first if there is one.
+        (columns, n).
     root_weight
         (n,) square roots of row weights; zero takes a row out.
+    order
+        Numbers of the columns, earlier ones first, an intercept first if there is one; -1 stands
+        for a column of ones. By default as they are.
     tol
         A column is aliased when less than this share of its length is left after projection on
         the columns before it (R's ``lm`` uses the same rule and value).
@@ -122,40 +142,80 @@ def aliased_columns(X: Array, root_weight: Array, tol: float = 1e-7) -> list[int
     -------
     list of int
         Numbers of the aliased columns.
+
+    Notes
+    -----
+    A projection leaves at least as much of a column as it leaves of some of its rows. Where columns
+    are told apart by a few thousand rows, as they mostly are, the others are not decomposed.
     """
-    R = triangle(X, root_weight)
-    lengths = np.linalg.norm(R, axis=0)
+    order = range(len(X)) if order is None else order
+    n = X.shape[1]
+    some = np.random.default_rng(0).integers(0, n, max(4096, 20 * len(order)))
+    if 4 * len(some) < n:
+        some = np.unique(some)
+        R = triangle(X[:, some], root_weight[some], order)
+        if not _short_columns(R, tol * _lengths(X, root_weight, order)):
+            return []
+    R = triangle(X, root_weight, order)
+    return [order[j] for j in _short_columns(R, tol * np.linalg.norm(R, axis=0))]
+
+
+def _lengths(X: Array, root_weight: Array, order: Sequence[int]) -> Array:
+    """Weighted length of every column."""
+    weight = root_weight * root_weight
+
+    def square(j: int) -> float:
+        return float(weight.sum() if j < 0 else (X[j] * X[j]) @ weight)
+
+    with one_blas_thread():
+        return np.sqrt(each(square, order, X.size))
+
+
+def _short_columns(R: Array, least: Array) -> list[int]:
+    """Columns of which not more than this length is left after projection on earlier ones."""
     kept: list[Array] = []
-    aliased = []
+    short = []
     for j in range(R.shape[1]):
         column = R[:, j].copy()
         for _ in range(2):  # twice is enough (Kahan, Parlett): orthogonal to rounding
             for q in kept:
                 column -= (q @ column) * q
         left = np.linalg.norm(column)
-        if left <= tol * lengths[j] or lengths[j] == 0.0:
-            aliased.append(j)
+        if left <= least[j]:
+            short.append(j)
         else:
             kept.append(column / left)
-    return aliased
+    return short
 
 
-def triangle(X: Array, root_weight: Array, rows: int = BLOCK_ROWS) -> Array:
+def triangle(
+    X: Array, root_weight: Array, order: Sequence[int] | None = None, rows: int = BLOCK_ROWS
+) -> Array:
     """R of the QR decomposition of the weighted rows, block by block.
 
     One BLAS thread: on blocks of this size more of them are slower, ninety times under load.
+
+    Parameters
+    ----------
+    X, root_weight, order
+        As in :func:`aliased_columns`.
+    rows
+        Rows of a block.
 
     Returns
     -------
     ndarray
         (columns, columns) with ``R'R = X W X'``, never formed as a product.
     """
-    p, n = X.shape
+    numbers = np.arange(len(X)) if order is None else np.array(order, dtype=np.intp)
+    p, given = len(numbers), numbers >= 0
     R = np.zeros((0, p))
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
-        for lo in range(0, n, rows):
-            block = (X[:, lo : lo + rows] * root_weight[lo : lo + rows]).T
-            R = np.asarray(np.linalg.qr(np.concatenate((R, block)), mode="r"))
+    with one_blas_thread():
+        for lo in range(0, X.shape[1], rows):
+            block = np.ones((p, min(rows, X.shape[1] - lo)))
+            block[given] = X[numbers[given], lo : lo + rows]
+            block *= root_weight[lo : lo + rows]
+            R = np.asarray(np.linalg.qr(np.concatenate((R, block.T)), mode="r"))
     if len(R) < p:
         R = np.concatenate((R, np.zeros((p - len(R), p))))
     return R

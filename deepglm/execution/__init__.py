@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -10,9 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from threadpoolctl import ThreadpoolController
 
-from deepglm.data import Rows
+from deepglm.data import Rows, cores, keep_freed_memory, one_blas_thread, row_runs
 from deepglm.errors import whole_number
 from deepglm.families import Level
 from deepglm.likelihood import Likelihood, Sums
@@ -28,10 +26,7 @@ __all__ = ["Workers", "n_workers", "row_runs", "workers"]
 def n_workers(n_jobs: int | None) -> int:
     """Threads to use; None means every core that this process may run on."""
     if n_jobs is None:
-        try:
-            return len(os.sched_getaffinity(0))
-        except AttributeError:  # pragma: no cover - not on Linux
-            return os.cpu_count() or 1
+        return cores()
     return whole_number("n_jobs", n_jobs, 1, " None uses every core.")
 
 
@@ -84,11 +79,6 @@ class Workers:
         return self.pool.map(one, runs)
 
 
-def row_runs(n: int, size: int) -> list[tuple[int, int]]:
-    """Cut ``n`` rows into runs of ``size``."""
-    return [(lo, min(lo + size, n)) for lo in range(0, n, size)]
-
-
 @contextmanager
 def workers(n_jobs: int | None, rows: int) -> Iterator[Workers]:
     """Threads for the length of a fit, each with one BLAS thread.
@@ -97,7 +87,8 @@ def workers(n_jobs: int | None, rows: int) -> Iterator[Workers]:
     at the end.
     """
     threads = min(n_workers(n_jobs), -(-rows // CHUNK_ROWS))
-    with ThreadpoolController().limit(limits=1, user_api="blas"):
+    keep_freed_memory()
+    with one_blas_thread():
         if threads == 1:
             yield Workers()
         else:

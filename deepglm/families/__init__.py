@@ -17,6 +17,7 @@ from statsmodels.genmod.families import (
 
 from deepglm.families.adapter import adapt
 from deepglm.families.contract import Family, Level, RowTerms
+from deepglm.families.own import NotANumberError, check_own_family, is_own, refuse_nan
 from deepglm.families.quasi import Quasi
 
 __all__ = [
@@ -27,10 +28,14 @@ __all__ = [
     "InverseGaussian",
     "Level",
     "NegativeBinomial",
+    "NotANumberError",
     "Poisson",
     "Quasi",
     "RowTerms",
     "Tweedie",
     "adapt",
+    "check_own_family",
+    "is_own",
     "links",
+    "refuse_nan",
 ]

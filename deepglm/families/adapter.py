@@ -61,21 +61,22 @@ def adapt(family: Any, scale: float | None = None) -> Family:
     """
     if scale is not None and not (np.isfinite(scale) and scale > 0.0):
         raise SpecificationError(f"scale={scale!r}: a fixed scale must be a positive number.")
-    ours = family if isinstance(family, Family) else _from_statsmodels(family)
-    if scale is None:
+    instance = family() if inspect.isclass(family) else family
+    ours = instance if isinstance(instance, Family) else _from_statsmodels(instance)
+    if scale is None or scale == ours.scale:
         return ours
     if not isinstance(ours, DispersionFamily):
         raise SpecificationError(f"scale={scale!r}: the {ours.name} family has no scale to fix.")
     return ours.with_scale(float(scale))
 
 
-def _from_statsmodels(family: Any) -> DispersionFamily:
-    instance = family() if inspect.isclass(family) else family
+def _from_statsmodels(instance: Any) -> DispersionFamily:
     if not isinstance(instance, sm_families.Family):
         accepted = ", ".join(kind.__name__ for kind in _LAWS)
         raise SpecificationError(
-            f"family={family!r} is not a family. Give one of {accepted} from "
-            f"deepglm.families, as in family=deepglm.families.Poisson()."
+            f"family={instance!r} is not a family. Give one of {accepted} from "
+            f"deepglm.families, as in family=deepglm.families.Poisson(), or an object of a class "
+            f"of your own that derives from deepglm.families.Family."
         )
     for kind, describe in _LAWS.items():
         if isinstance(instance, kind) and _has_the_law_of(type(instance), kind):

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import patsy
 
+from deepglm.errors import check_dense
 from deepglm.formula.columns import Columns
 from deepglm.formula.environment import Environment
 from deepglm.formula.factors import Codes, Factor, code_levels, learn_factor
@@ -17,6 +18,11 @@ from deepglm.formula.grammar import cannot_read, describe
 from deepglm.formula.values import Labels, Numbers
 
 Array = npt.NDArray[np.float64]
+
+_MANY_LEVELS = (
+    " Leave out a factor that names the rows; merge rare levels, or put a number in the place of a "
+    "factor of many levels, such as the mean of something for every level."
+)
 
 _ROWS_AT_ONCE = 8192
 """Rows that are built together, so that products of factors stay in the cache."""
@@ -170,6 +176,7 @@ def learn(rhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Design, Array]:
     """
     columns = Columns(data)
     design, values = learn_terms(rhs, describe(f"~ {rhs}").rhs_termlist, columns, env)
+    check_dense(len(design.names), f"the columns of '{rhs}'", _MANY_LEVELS)
     return design, _fill(design.products, values, columns.n)
 
 
@@ -180,7 +187,10 @@ def learn_terms(
     drafts: dict[str, Factor] = {}
     seen: dict[str, Numbers | Labels] = {}
     for name in dict.fromkeys(factor.name() for term in terms for factor in term.factors):
-        drafts[name], seen[name] = learn_factor(name, columns, env)
+        drafts[name], known = learn_factor(name, columns, env)
+        seen[name] = known
+        if isinstance(known, Labels):
+            check_dense(len(known.distinct), f"the levels of '{name}'", _MANY_LEVELS)
     info = _code(terms, seen)
     levels = {known.factor.name(): known.categories for known in info.factor_infos.values()}
     factors: dict[str, Factor] = {}

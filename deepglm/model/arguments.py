@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from numbers import Real
 from typing import Any
 
 import numpy as np
 
 from deepglm import families, links
-from deepglm.errors import FormulaError, SpecificationError, positive_number, whole_number
+from deepglm.data import ModelData
+from deepglm.errors import (
+    FormulaError,
+    SpecificationError,
+    check_dense,
+    positive_number,
+    whole_number,
+)
+from deepglm.predictor import Predictor
+from deepglm.results import Estimate
 
 
 def hidden_units(hidden: Any) -> tuple[int, ...]:
@@ -40,6 +50,34 @@ def layer_links(activation: Any, depth: int) -> tuple[links.Link, ...]:
             )
         return tuple(links.get(one) for one in activation)
     return (links.get(activation),) * depth
+
+
+def check_family(family: families.Family, data: ModelData) -> None:
+    """Raise for a user's own family whose derivatives are not those of its log-likelihood."""
+    if families.is_own(family):
+        counted = np.flatnonzero(data.rows.freq > 0)
+        y, weight = data.rows.y[counted], data.rows.weight[counted]
+        families.check_own_family(family, y, weight, data.index[counted])
+
+
+def check_parameters(predictor: Predictor) -> None:
+    """Raise where the information of all parameters would be too large a matrix."""
+    sizes = [f"{p:,} x {q:,}" for net in predictor.networks for q, p in net.widths]
+    check_dense(
+        predictor.size,
+        f"the parameters of this model (inputs x units of its layers: {', '.join(sizes)})",
+        " Use fewer units, merge rare levels, or leave factors of many levels outside of hidden "
+        "layers, as in 'y ~ C(g) + deep(a + b)'.",
+    )
+
+
+@contextmanager
+def naming_rows(data: ModelData) -> Iterator[None]:
+    """Complete an error of a user's family with what the user calls the row."""
+    try:
+        yield
+    except families.NotANumberError as error:
+        raise error.named(data.rows.y, data.rows.weight, data.index) from None
 
 
 def check_formula(formula: Any) -> None:
@@ -74,6 +112,17 @@ def check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
         positive_number("tol", tol, " It is half a Newton decrement, in log-likelihood units.")
     if max_seconds is not None:
         positive_number("max_seconds", max_seconds, " None does not stop.")
+
+
+def ended_early(estimate: Estimate) -> str:
+    """What a warning says of a certified fit that Ctrl-C or the clock ended."""
+    cause = "" if estimate.stopped is None else estimate.stopped.cause
+    if len(estimate.starts) == 1:
+        return f"{cause} came when the fit had reached a certified maximum already."
+    return (
+        f"{cause} ended the search after {len(estimate.starts)} starts. The best of them is a "
+        "certified maximum; starts that were not made may find a better one."
+    )
 
 
 def scale_request(family: families.Family, scale: Any) -> tuple[float | None, str]:

@@ -30,6 +30,7 @@ from deepglm.errors import (
     SeparationWarning,
     SingleStartWarning,
     SpecificationError,
+    StoppedWarning,
     truth_value,
     whole_number,
 )
@@ -255,6 +256,7 @@ class DeepGLM:
         _check_inputs(data)
         self.predictor = Predictor(len(data.sources[0].names), networks, self._adapted.k_eta)
         check_structure(self.predictor, skip)
+        arguments.check_parameters(self.predictor)
         if self.predictor.k_glm == 0 and not networks:
             raise DataError(
                 "the formula has no terms and no intercept: there is nothing to estimate. Add a "
@@ -517,6 +519,7 @@ class DeepGLM:
             watching(max_seconds) as watch,
             reporter(progress) as report,
             workers(n_jobs, self.nobs) as crew,
+            arguments.naming_rows(self._data),
         ):
             options = Options(method, starts, seed, maxiter, tol, watch, report)
             solution = fit(self._problem, crew, fixed, theta, options)
@@ -535,6 +538,8 @@ class DeepGLM:
             )
         elif not estimate.certificate.certified:
             warnings.warn(str(estimate.certificate), ConvergenceWarning, stacklevel=2)
+        elif estimate.stopped is not None:
+            warnings.warn(arguments.ended_early(estimate), StoppedWarning, stacklevel=2)
         elif len(estimate.starts) > 1 and estimate.hits == 1:
             warnings.warn(
                 f"the best optimum was found by one of {len(estimate.starts)} starts; more starts "
@@ -568,6 +573,7 @@ class DeepGLM:
             history=solution.outcome.history,
             evaluations=solution.counts,
             choice=solution.choice,
+            stopped=solution.stopped,
         )
 
     # -- pieces -----------------------------------------------------------------------------
@@ -597,13 +603,18 @@ class DeepGLM:
         phi = self.estimate_scale(values) if scale is None else float(scale)
         theta = self._to_standard @ values
         likelihood = Likelihood(self.predictor, families.adapt(self._adapted, phi))
-        with workers(1, self.nobs) as crew:
-            return crew.sums(likelihood, theta, self._data.rows, level)
+        with workers(1, self.nobs) as crew, arguments.naming_rows(self._data):
+            sums = crew.sums(likelihood, theta, self._data.rows, level)
+        if level is not Level.VALUE and sums.score is None:
+            raise DataError(
+                "the log-likelihood is not finite at these parameters, so that it has no "
+                "derivative there: the family cannot have one of the means. Give other parameters."
+            )
+        return sums
 
     def _eta(self, theta: Array) -> Array:
         """(k_eta, n) linear predictor on the rows of the model, offset included."""
-        likelihood = Likelihood(self.predictor, families.adapt(self._adapted, 1.0))
-        return likelihood.eta(theta, self._data.rows)
+        return Likelihood(self.predictor, self._adapted).eta(theta, self._data.rows)
 
     def _eta_on(self, theta: Array, exog: Any, exposure: Any, offset: Any) -> Array:
         """(k_eta, m) linear predictor on new rows."""
@@ -652,6 +663,7 @@ class DeepGLM:
                 "which counts the second label 1, or recode it."
             )
         family.check_response(data.rows.y, self.endog_names, data.index)
+        arguments.check_family(family, data)
 
     def _check_constant_response(self) -> None:
         rows = self._data.rows

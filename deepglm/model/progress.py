@@ -1,15 +1,22 @@
-"""Shows how far a fit is: a bar in a terminal or a notebook."""
+"""Shows how far a fit is: a bar of text, in a terminal, a log or a notebook."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from time import monotonic
 from typing import NoReturn
 
-from tqdm.auto import tqdm
+import numpy as np
+
+# not tqdm.auto: in a notebook without ipywidgets its import warns, and text shows there too
+from tqdm import tqdm
 
 from deepglm.errors import SpecificationError
 from deepglm.solvers import Progress
+
+OFTEN = 0.1
+"""Seconds between two pictures of the bar at least; a new stage is shown at once."""
 
 
 @contextmanager
@@ -23,11 +30,11 @@ def reporter(progress: object) -> Iterator[Callable[[Progress], None]]:
     """
     if callable(progress):
         yield progress
-    elif progress is True:
-        with tqdm(unit="", bar_format=_FORMAT, leave=False) as bar:
-            yield lambda news: _show(bar, news)
-    elif progress is None or progress is False:
+    elif progress is None or (isinstance(progress, bool | np.bool_) and not progress):
         yield lambda news: None
+    elif isinstance(progress, bool | np.bool_):
+        with tqdm(desc="fit", bar_format=_FORMAT, leave=False, dynamic_ncols=True) as bar:
+            yield _Shown(bar)
     else:
         raise SpecificationError(
             f"progress={progress!r}: True shows a bar, a function is called with how far the fit "
@@ -35,13 +42,25 @@ def reporter(progress: object) -> Iterator[Callable[[Progress], None]]:
         )
 
 
-_FORMAT = "{desc} |{bar}| [{elapsed}]{postfix}"
+_FORMAT = "{desc} |{bar:6}| [{elapsed}]{postfix}"
 
 
-def _show(bar: tqdm[NoReturn], news: Progress) -> None:
-    bar.total = news.total or None
-    bar.n = min(news.done - 1, news.total) if news.total else 0
-    where = f" {news.done} of {news.total}" if news.total else ""
-    bar.set_description_str(f"{news.stage}{where}", refresh=False)
-    words = str(news).partition(": ")[2]
-    bar.set_postfix_str(words)
+class _Shown:
+    """A bar that is drawn when the stage changes, and ten times a second at most otherwise."""
+
+    def __init__(self, bar: tqdm[NoReturn]) -> None:
+        self.bar = bar
+        self.drawn = -np.inf
+
+    def __call__(self, news: Progress) -> None:
+        stage, _, reached = str(news).partition(": ")
+        reached = reached.replace("penalised log-likelihood", "penalised llf")  # 80 columns
+        self.bar.total = news.total or None
+        self.bar.n = min(news.done - 1, news.total) if news.total else 0
+        now = monotonic()
+        if stage == self.bar.desc and now - self.drawn < OFTEN:
+            return
+        self.drawn = now
+        self.bar.set_description_str(stage, refresh=False)
+        self.bar.set_postfix_str(reached, refresh=False)
+        self.bar.refresh()

@@ -3,11 +3,12 @@
 from deepglm.predictor.derivatives import (
     Forward,
     backward,
-    curvature,
     final_jacobian,
     forward,
     jacobian,
 )
+from deepglm.predictor.layout import Layout
+from deepglm.predictor.products import Information, information
 from deepglm.predictor.structure import Coefficients, Network, Predictor, pack
 from deepglm.predictor.symmetry import (
     canonical_form,
@@ -21,14 +22,16 @@ from deepglm.predictor.units import standard_matrix, user_matrix
 __all__ = [
     "Coefficients",
     "Forward",
+    "Information",
+    "Layout",
     "Network",
     "Predictor",
     "backward",
     "canonical_form",
     "check_structure",
-    "curvature",
     "final_jacobian",
     "forward",
+    "information",
     "jacobian",
     "pack",
     "pinned_form",

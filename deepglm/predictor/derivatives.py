@@ -1,15 +1,12 @@
-"""Eta of a block of rows, its derivatives and the sums they enter, by hand and exactly.
+"""Eta of a block of rows and its first derivatives, by hand and exactly.
 
 Arrays are feature-major: a block of ``m`` rows is ``(features, m)``, so that a row-wise Kronecker
 product is written along the memory. With ``a_l = B_l [1, z_(l-1)]``, ``z_l = h_l(a_l)`` and
 ``delta_l = d eta / d a_l``, the derivative of eta by row ``j`` of ``B_l`` is
-``delta_l[j] [1, z_(l-1)]``. The second derivative of eta by two layers ``l <= m`` is
+``delta_l[j] [1, z_(l-1)]``.
 
-    [1, z_(l-1)] (Gamma_lm [1, z_(m-1)] + delta_m D_l,m-1),
-
-where ``Gamma_lm = d delta_m / d a_l`` and ``D_l,m = d z_m / d a_l`` follow from one recursion
-upwards and one downwards: no differences and no tape (compare Bishop 1992, "Exact calculation of
-the Hessian matrix for the multilayer perceptron").
+Products are ``np.dot`` and not ``@``: a short result of ``@`` keeps the interpreter's lock, so that
+threads wait for each other.
 """
 
 from __future__ import annotations
@@ -28,12 +25,19 @@ class Pass:
 
     layers: tuple[Array, ...]
     v: Array
-    z: tuple[Array, ...]
-    """Inputs of every layer and the last hidden units: (inputs, m), ..., (units, m)."""
+    below: tuple[Array, ...]
+    """What enters every layer, ones for the intercept first: (1 + inputs, m)."""
+    last: Array
+    """(units, m) last hidden units."""
     h1: tuple[Array, ...]
     """First derivative of every layer's inverse link at a_l."""
     h2: tuple[Array, ...]
     """Second derivative; empty unless asked for."""
+
+    @property
+    def z(self) -> tuple[Array, ...]:
+        """Inputs of every layer and the last hidden units: (inputs, m), ..., (units, m)."""
+        return (*(z[1:] for z in self.below), self.last)
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,13 @@ def forward(
         Derivatives of the inverse links to keep: 0, 1 or 2.
     """
     glm = designs[0]
-    eta = coefficients.beta @ glm
+    eta = np.dot(coefficients.beta, glm)
     passes, inside = [], True
     for network, layers, v, X in zip(
         predictor.networks, coefficients.layers, coefficients.outputs, designs[1:], strict=True
     ):
         one, ok = _forward_network(network, layers, v, X, order)
-        eta += v @ one.z[-1]
+        eta += np.dot(v, one.last)
         passes.append(one)
         inside = inside and ok
     return Forward(eta, glm, tuple(passes), inside)
@@ -81,20 +85,26 @@ def forward(
 def _forward_network(
     network: Network, layers: Sequence[Array], v: Array, X: Array, order: int
 ) -> tuple[Pass, bool]:
-    z, h1, h2, inside = [X], [], [], True
+    z, below, h1, h2, inside = X, [], [], [], True
     for link, B in zip(network.links, layers, strict=True):
-        a = B[:, 1:] @ z[-1]
-        a += B[:, :1]
+        below.append(_with_ones(z))
+        a = np.dot(B, below[-1])
         lo, hi = link.domain
         if lo > -np.inf or hi < np.inf:
             inside = inside and bool((a > lo).all() and (a < hi).all())
-        derivatives = link.evaluate(a, order)
-        z.append(derivatives[0])
+        z, *derivatives = link.evaluate(a, order)
         if order > 0:
-            h1.append(derivatives[1])
+            h1.append(derivatives[0])
         if order > 1:
-            h2.append(derivatives[2])
-    return Pass(tuple(layers), v, tuple(z), tuple(h1), tuple(h2)), inside
+            h2.append(derivatives[1])
+    return Pass(tuple(layers), v, tuple(below), z, tuple(h1), tuple(h2)), inside
+
+
+def _with_ones(z: Array) -> Array:
+    out = np.empty((z.shape[0] + 1, z.shape[1]))
+    out[0] = 1.0
+    out[1:] = z
+    return out
 
 
 def backward(state: Forward, r: Array) -> Array:
@@ -112,29 +122,31 @@ def backward(state: Forward, r: Array) -> Array:
     ndarray
         (size,) gradient.
     """
-    parts = [(r @ state.glm.T).ravel()]
+    parts = [_times(r, state.glm)]
     for one in state.passes:
-        delta = one.v.T @ r
-        grads = []
+        grads = [_times(r, one.last)]
+        delta = one.v.T * r if len(r) == 1 else np.dot(one.v.T, r)
         for depth in range(len(one.layers) - 1, -1, -1):
             delta *= one.h1[depth]
-            grad = np.empty(one.layers[depth].shape)
-            grad[:, 0] = delta.sum(axis=1)
-            np.matmul(delta, one.z[depth].T, out=grad[:, 1:])
-            grads.append(grad.ravel())
+            grads.append(np.dot(delta, one.below[depth].T).ravel())
             if depth:
-                delta = one.layers[depth][:, 1:].T @ delta
+                delta = np.dot(one.layers[depth][:, 1:].T, delta)
         parts += grads[::-1]
-        parts.append((r @ one.z[-1].T).ravel())
     return np.concatenate(parts)
 
 
-def _deltas(one: Pass, k: int) -> list[Array]:
-    """``d eta_k / d a_l`` of every layer, (units, m) each."""
+def _times(r: Array, X: Array) -> Array:
+    """``r X'`` row after row; a matrix times a vector is faster than a matrix of one row."""
+    product: Array = np.dot(X, r[0]) if len(r) == 1 else np.dot(r, X.T).ravel()
+    return product
+
+
+def unit_derivatives(one: Pass, k: int) -> list[Array]:
+    """``d eta_k / d a_l`` of every layer of a deep term, (units, m) each."""
     delta = one.h1[-1] * one.v[k][:, None]
     deltas = [delta]
     for depth in range(len(one.layers) - 2, -1, -1):
-        delta = one.layers[depth + 1][:, 1:].T @ delta
+        delta = np.dot(one.layers[depth + 1][:, 1:].T, delta)
         delta *= one.h1[depth]
         deltas.append(delta)
     return deltas[::-1]
@@ -167,14 +179,13 @@ def jacobian(
     _fill(J, predictor.slices[0], k, state.glm, factor)
     at = 1
     for one in state.passes:
-        for delta, below in zip(_deltas(one, k), one.z[:-1], strict=True):
+        for delta, below in zip(unit_derivatives(one, k), one.below, strict=True):
             if factor is not None:
                 delta *= factor
-            block = J[predictor.slices[at]].reshape(delta.shape[0], below.shape[0] + 1, m)
-            block[:, 0] = delta
-            np.multiply(delta[:, None, :], below[None, :, :], out=block[:, 1:])
+            block = J[predictor.slices[at]].reshape(delta.shape[0], below.shape[0], m)
+            np.multiply(delta[:, None, :], below, out=block)
             at += 1
-        _fill(J, predictor.slices[at], k, one.z[-1], factor)
+        _fill(J, predictor.slices[at], k, one.last, factor)
         at += 1
     return J
 
@@ -187,7 +198,7 @@ def final_jacobian(
     at = 1
     for one in state.passes:
         at += len(one.layers)
-        parts.append((predictor.slices[at], one.z[-1]))
+        parts.append((predictor.slices[at], one.last))
         at += 1
     m = state.eta.shape[1]
     J = np.zeros((int(predictor.final.sum()), m))
@@ -206,125 +217,3 @@ def _fill(J: Array, where: slice, k: int, columns: Array, factor: Array | None) 
         rows[:] = columns
     else:
         np.multiply(columns, factor, out=rows)
-
-
-def curvature(state: Forward, predictor: Predictor, r: Array) -> Array:
-    """Sum over the block of ``r_k * d2 eta_k / d theta d theta'``, exactly, at any depth.
-
-    Parameters
-    ----------
-    state
-        A forward pass of order 2.
-    predictor
-        Shape of the predictor.
-    r
-        (k_eta, m) row factors.
-
-    Returns
-    -------
-    ndarray
-        (size, size), symmetric. Zero in the GLM part, which is linear.
-    """
-    C = np.zeros((predictor.size, predictor.size))
-    at = 1
-    for one in state.passes:
-        depth = len(one.layers)
-        where = predictor.slices[at : at + depth + 1]
-        at += depth + 1
-        _curve_network(C, where, one, r)
-    upper = np.triu(C)
-    return upper + np.triu(C, 1).T
-
-
-def _curve_network(C: Array, where: Sequence[slice], one: Pass, r: Array) -> None:
-    """Write the upper blocks of one deep term.
-
-    The factor ``r`` is summed over the linear predictors first: delta and Gamma are linear in the
-    output weights, so one recursion serves them all.
-    """
-    depth = len(one.layers)
-    above = one.v.T @ r
-    deltas: list[Array] = [np.empty(0)] * depth
-    gammas: list[Array | None] = [None] * depth
-    diagonal = above * one.h2[-1]
-    deltas[-1] = above * one.h1[-1]
-    for level in range(depth - 2, -1, -1):
-        W = one.layers[level + 1][:, 1:]
-        above = W.T @ deltas[level + 1]
-        deltas[level] = above * one.h1[level]
-        gamma = _pulled_back(W, gammas[level + 1], diagonal)
-        gamma *= one.h1[level][:, None, :]
-        gamma *= one.h1[level][None, :, :]
-        diagonal = above * one.h2[level]
-        index = np.arange(len(diagonal))
-        gamma[index, index] += diagonal
-        gammas[level] = gamma
-    below = [_with_one(z) for z in one.z[:-1]]
-    for low in range(depth):
-        _curve_layer(C, where, one, r, low, deltas, gammas, below)
-
-
-def _pulled_back(W: Array, gamma: Array | None, diagonal: Array) -> Array:
-    """``W' Gamma W`` row by row; ``gamma`` None means the diagonal one of the last layer."""
-    if gamma is None:
-        half = W[:, :, None] * diagonal[:, None, :]
-    else:
-        half = np.tensordot(gamma, W, axes=(1, 0)).transpose(0, 2, 1)
-    return np.tensordot(W.T, half, axes=1)
-
-
-def _with_one(z: Array) -> Array:
-    return np.concatenate((np.ones((1, z.shape[1])), z))
-
-
-def _curve_layer(
-    C: Array,
-    where: Sequence[slice],
-    one: Pass,
-    r: Array,
-    low: int,
-    deltas: Sequence[Array],
-    gammas: Sequence[Array | None],
-    below: Sequence[Array],
-) -> None:
-    """Second derivatives of one layer with itself and with every layer above it."""
-    depth = len(one.layers)
-    z_low = below[low]
-    above = one.v.T @ r
-    width, m = z_low.shape
-    last = depth - 1
-    for j in range(one.layers[low].shape[0]):
-        rows = slice(where[low].start + j * width, where[low].start + (j + 1) * width)
-        # d a_m / d a_low[j] and d z_m / d a_low[j], upwards from this unit.
-        D = np.zeros_like(one.h1[low])
-        D[j] = one.h1[low][j]
-        own = gammas[low]
-        if own is None:  # in the last layer a unit's eta bends with its own coefficients only
-            C[rows, rows] += (z_low * (above[j] * one.h2[last][j])) @ z_low.T
-        else:
-            C[rows, rows.start : where[low].stop] += z_low @ _products(own[j, j:], z_low).T
-        for high in range(low + 1, depth):
-            A = one.layers[high][:, 1:] @ D
-            full = gammas[high]
-            if full is None:
-                gamma = above * one.h2[last] * A
-            else:
-                gamma = np.einsum("tm,tsm->sm", A, full)
-            both = _products(gamma, below[high]).reshape(len(gamma), -1, m)
-            both[:, 1:] += deltas[high][:, None, :] * D
-            C[rows, where[high]] += z_low @ both.reshape(-1, m).T
-            D = A * one.h1[high]
-        q = one.v.shape[1]
-        for k in range(one.v.shape[0]):
-            columns = slice(where[depth].start + k * q, where[depth].start + (k + 1) * q)
-            # below the last layer every last unit answers to this one; in it only itself
-            if low == last:
-                C[rows, columns.start + j] += z_low @ (r[k] * D[j])
-            else:
-                C[rows, columns] += (z_low * r[k]) @ D.T
-
-
-def _products(factors: Array, z: Array) -> Array:
-    """Row-wise Kronecker product of (a, m) and (b, m): (a b, m)."""
-    product: Array = (factors[:, None, :] * z).reshape(-1, z.shape[1])
-    return product

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.solvers import Certificate, Mode, PenaltyChoice, Start, Step
+from deepglm.solvers import Certificate, Mode, PenaltyChoice, Start, Status, Step
 
 Array = npt.NDArray[np.float64]
 
@@ -57,6 +57,8 @@ class Estimate:
         Passes over the rows by kind.
     choice
         How the data chose the penalty; None for a penalty that was given.
+    stopped
+        What ended the search before all its starts were made, if anything did.
     """
 
     theta: Array
@@ -77,6 +79,7 @@ class Estimate:
     history: tuple[Step, ...] = ()
     evaluations: Mapping[str, float] = field(default_factory=dict)
     choice: PenaltyChoice | None = None
+    stopped: Status | None = None
 
     @property
     def hits(self) -> int:

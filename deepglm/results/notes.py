@@ -60,6 +60,8 @@ def _search(estimate: Estimate) -> str:
     near = len(estimate.modes) - 1
     if near:
         text += f", and {near} more lie{'s' if near == 1 else ''} within 4 log-likelihood units"
+    if estimate.stopped is not None:
+        text += f"; {estimate.stopped.cause} ended the search before the other starts were made"
     return text + " (results.starts)"
 
 

@@ -12,10 +12,10 @@ import numpy.typing as npt
 
 from deepglm.families import Level
 from deepglm.solvers.certificate import spectrum
-from deepglm.solvers.contract import Control
+from deepglm.solvers.contract import Control, Outcome
 from deepglm.solvers.irls import polish_intercept
 from deepglm.solvers.objective import Objective
-from deepglm.solvers.scoring import scoring
+from deepglm.solvers.scoring import Curvature, scoring
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -58,15 +58,22 @@ def finish(objective: Objective, params: Array, intercept: Mask, control: Contro
         if decrement <= ENOUGH or control.stop():
             break
         if curved.smallest <= 0:
-            end = scoring(here, x, tol=1e-10, maxiter=100, control=control)
+            end = _damped(here, x, control)
             moved = here.expand(end.x)
         else:
             moved = here.expand(x - curved.metric.T @ (curved.metric @ now.gradient))
             there = here.at(moved[here.free], Level.VALUE).value
             if there > now.value + 1e-10 * (1.0 + abs(now.value)):
-                end = scoring(here, x, tol=1e-10, maxiter=100, control=control)
+                end = _damped(here, x, control)
                 moved = here.expand(end.x)
         if (moved == params).all():
             break
         params = polish_intercept(objective, moved, intercept)
     return best
+
+
+def _damped(objective: Objective, x: Array, control: Control) -> Outcome:
+    """Damped Newton steps, for where full ones lead nowhere."""
+    return scoring(
+        objective, x, Curvature.NEWTON, tol=1e-10, maxiter=40, damping=1e-6, control=control
+    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.families import Level
+from deepglm.families import Level, refuse_nan
 from deepglm.predictor import final_jacobian, forward
 from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
@@ -94,6 +94,8 @@ def _least_squares(objective: Objective) -> Array:
         state = forward(coefficients, predictor, block.designs, 1)
         J = [final_jacobian(state, predictor, c)[where] for c in range(k)]
         assert terms.score is not None and terms.information is not None
+        if np.isnan(terms.score.sum() + terms.information.sum()):
+            refuse_nan(family, terms, block.y, eta0, block.weight)
         w = terms.information[:k, :k] * block.freq
         target = eta0 - block.offset
         for c in range(k):

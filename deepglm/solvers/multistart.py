@@ -8,7 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.families import Level
 from deepglm.predictor import Predictor, pack
 from deepglm.solvers import nested
 from deepglm.solvers.contract import Control, Outcome, Solver
@@ -37,9 +36,6 @@ SURE = 20
 
 PARENTS = 8
 """Distinct optima from which variations are made."""
-
-CANDIDATES = 3
-"""Variations whose final layer is solved for every one that is fitted."""
 
 MIX, MIX_DEEP = 0.15, 0.3
 """Share of variations that take a unit from another optimum instead of drawing one."""
@@ -139,7 +135,8 @@ class Search:
             sure = agreed and tried >= ASSURANCE and best > agreed_on - SAME
             if sure or self.control.stop() or arrivals(self.finished) >= SURE:
                 break
-            params, parent = _best_variation(rng, self.starts, self.finished)
+            theta, parent = _variation(rng, self.starts, self.finished)
+            params = self.starts.completed(theta)
             control = self.control.at("start", number + 1, len(given) + count)
             run = self._advance(params, number, "variation", control)
             self._add(replace(run, parent=parent))
@@ -200,10 +197,9 @@ class Search:
             self.runs.remove(run)
             if not (run.kept or run.outcome.finished or self.control.stop()):
                 control = self.control.at("start", run.start + 1, 0)
-                before = run.outcome.history
+                before = run.outcome
                 run = self._advance(run.params, run.start, run.origin, control)
-                more = replace(run.outcome, history=before + run.outcome.history)
-                run = replace(run, outcome=more)
+                run = replace(run, outcome=_after(before, run.outcome))
             self._add(replace(run, kept=True))
 
     def _advance(
@@ -214,19 +210,10 @@ class Search:
         return Run(here.expand(outcome.x), outcome, number, origin)
 
 
-def _best_variation(
-    rng: np.random.Generator, starts: Starts, runs: list[Run]
-) -> tuple[Array, float]:
-    """The best of a few variations once their final layers are solved, and its parent's value."""
-    objective = starts.objective
-    tried = []
-    for _ in range(CANDIDATES):
-        theta, parent = _variation(rng, starts, runs)
-        params = starts.completed(theta)
-        value = objective.from_origin(params).at(params[objective.free], Level.VALUE).value
-        tried.append((value, params, parent))
-    _, params, parent = min(tried, key=lambda one: one[0])
-    return params, parent
+def _after(before: Outcome, now: Outcome) -> Outcome:
+    """A run that was taken up again, with the steps of both parts."""
+    history = before.history + tuple(step for step in now.history if step.phase != "start")
+    return replace(now, iterations=before.iterations + now.iterations, history=history)
 
 
 def _variation(rng: np.random.Generator, starts: Starts, runs: list[Run]) -> tuple[Array, float]:

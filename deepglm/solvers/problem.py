@@ -32,7 +32,7 @@ from deepglm.solvers.methods import choose, operations
 from deepglm.solvers.multistart import Mode, Run, Search, default_starts, modes, optima
 from deepglm.solvers.objective import Objective
 from deepglm.solvers.starts import Starts
-from deepglm.solvers.status import Certificate
+from deepglm.solvers.status import Certificate, Status
 from deepglm.solvers.validation import Tried, by_validation
 from deepglm.solvers.watch import Watch
 
@@ -132,6 +132,8 @@ class Solution(NamedTuple):
     counts: Mapping[str, float]
     """Passes over the rows by kind."""
     choice: PenaltyChoice | None = None
+    stopped: Status | None = None
+    """What ended the search before all its starts were made."""
 
 
 @dataclass(frozen=True)
@@ -250,6 +252,7 @@ def fit_glm(
     iterations = 0
     history: tuple[Step, ...] = ()
     control = options.control.at("GLM")
+    origin = "least squares" if start is None else "given"
     for _ in range(ROUNDS_OF_SCALE if estimated else 1):
         objective = problem.objective(crew, scale)
         given = None if start is None else problem.given_start(objective, start)
@@ -268,8 +271,9 @@ def fit_glm(
             break
         scale = new
     outcome = replace(outcome, iterations=iterations, history=history)
-    run = Run(params, outcome, 0, "least squares" if start is None else "given")
-    return _solution(problem, objective, params, [run], options, "the whole model is one GLM")
+    run, stopped = Run(params, outcome, 0, origin), options.watch.reason
+    reason = "the whole model is one GLM"
+    return _solution(problem, objective, params, [run], options, reason)._replace(stopped=stopped)
 
 
 def fit_network(
@@ -305,6 +309,7 @@ def fit_network(
     runs = Search(starts, solver, seeds[0], options.control).go(count, given)
     if not runs:
         raise _no_room()
+    stopped = options.watch.reason
     params = problem.canonical(runs[0].params)
     options.control.at("certificate")
     loose = options.tol is not None and options.tol > DECREMENT
@@ -313,6 +318,7 @@ def fit_network(
         params = finish(objective, params, unpenalised, options.control)
     objective = objective.from_origin(params)
     solution = _solution(problem, objective, params, runs, options, reason)
+    solution = solution._replace(stopped=stopped)
     if choice is None:
         return solution
     return solution._replace(choice=_at_the_end(problem, objective, params, choice, seeds[1]))

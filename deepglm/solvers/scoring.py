@@ -152,7 +152,7 @@ def scoring(
     decrement, iteration, stale, escapes = np.inf, 0, 0, 0
     e, Q, gq = _spectrum(now, scale)
     for iteration in range(1, maxiter + 1):
-        steps_e = np.where(e > 1e-6, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
+        steps_e = np.where(e > 1e-9, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
         convex = bool((e > 1e-12).all())
         previous, decrement = decrement, 0.5 * float(np.sum(gq**2 / np.maximum(steps_e, 1e-12)))
         if decrement <= tol and curvature is Curvature.BOTH and not newton:

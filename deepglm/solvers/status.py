@@ -75,6 +75,11 @@ class Status(Enum):
         return str(self.value[0])
 
     @property
+    def cause(self) -> str:
+        """What ended a fit before its time, in a word."""
+        return {Status.OUT_OF_TIME: "max_seconds", Status.INTERRUPTED: "Ctrl-C"}.get(self, "")
+
+    @property
     def remedy(self) -> str:
         """What to do about it; empty when nothing needs doing."""
         return str(self.value[1])

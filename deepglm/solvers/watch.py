@@ -66,4 +66,5 @@ def watching(seconds: float | None) -> Iterator[Watch]:
     try:
         yield watch
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) is pressed:  # else someone has put his own there
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -135,7 +135,7 @@ def test_the_triangle_does_not_depend_on_its_blocks() -> None:
     whole = triangle(X, root)
     np.testing.assert_allclose(whole.T @ whole, (X * root**2) @ X.T)
     for rows in (3, 17, 100):
-        np.testing.assert_allclose(np.abs(triangle(X, root, rows)), np.abs(whole), atol=1e-12)
+        np.testing.assert_allclose(np.abs(triangle(X, root, rows=rows)), np.abs(whole), atol=1e-12)
 
 
 # -- the user's units ---------------------------------------------------------------------------

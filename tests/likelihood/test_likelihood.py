@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -25,6 +27,7 @@ SHAPES = {
     "glm": ((), ()),
     "one layer": ((3,), ("tanh",)),
     "two layers": ((3, 2), ("logistic", "softplus")),
+    "wide": ((40,), ("tanh",)),  # so many coefficients that their Jacobian is not made
 }
 
 
@@ -139,6 +142,35 @@ def test_the_record_is_additive(problem):
     assert parts.value == pytest.approx(whole.value, rel=1e-13)
     np.testing.assert_allclose(parts.score, whole.score, rtol=1e-10, atol=1e-10)
     np.testing.assert_allclose(parts.information, whole.information, rtol=1e-10, atol=1e-10)
+
+
+def test_blocks_of_any_size_give_the_same_sums(problem, monkeypatch):
+    likelihood, rows, params = problem
+    for level in Level:
+        whole = likelihood.chunk(params, rows, level)
+        with monkeypatch.context() as patch:
+            patch.setattr("deepglm.likelihood.BLOCK_ROWS", 37)
+            blocks = likelihood.chunk(params, rows, level)
+        assert blocks.n == whole.n
+        assert blocks.value == pytest.approx(whole.value, rel=1e-12)
+        for mine, theirs in (
+            (blocks.score, whole.score),
+            (blocks.information, whole.information),
+        ):
+            if theirs is not None:
+                largest = np.abs(theirs).max()
+                np.testing.assert_allclose(mine, theirs, rtol=1e-10, atol=1e-11 * largest)
+
+
+def test_an_information_in_single_precision_is_close(problem):
+    likelihood, rows, params = problem
+    single = dataclasses.replace(likelihood, dtype=np.float32)
+    for level in (Level.FISHER, Level.OBSERVED):
+        mine, theirs = (one.chunk(params, rows, level) for one in (single, likelihood))
+        assert mine.value == theirs.value
+        np.testing.assert_array_equal(mine.score, theirs.score)
+        largest = np.abs(theirs.information).max()
+        np.testing.assert_allclose(mine.information, theirs.information, atol=1e-5 * largest)
 
 
 def test_the_final_layer_alone_is_a_block_of_the_whole(problem):

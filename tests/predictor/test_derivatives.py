@@ -10,7 +10,6 @@ from deepglm.predictor import (
     Network,
     Predictor,
     backward,
-    curvature,
     final_jacobian,
     forward,
     jacobian,
@@ -84,19 +83,6 @@ def test_backward_is_the_jacobian_times_row_factors(case):
     state = forward(predictor.unpack(theta), predictor, designs, 1)
     expected = sum(jacobian(state, predictor, k) @ r[k] for k in range(predictor.k_eta))
     np.testing.assert_allclose(backward(state, r), expected, rtol=1e-12, atol=1e-12)
-
-
-def test_curvature_is_the_difference_quotient_of_backward(case):
-    predictor, designs, theta, rng = case
-    r = rng.standard_normal((predictor.k_eta, 11))
-
-    def gradient(t):
-        return backward(forward(predictor.unpack(t), predictor, designs, 1), r)
-
-    state = forward(predictor.unpack(theta), predictor, designs, 2)
-    C = curvature(state, predictor, r)
-    np.testing.assert_allclose(C, C.T, atol=1e-14)
-    np.testing.assert_allclose(C, central(gradient, theta), rtol=1e-6, atol=1e-8)
 
 
 def test_rows_outside_a_domain_are_told():

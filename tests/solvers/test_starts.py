@@ -129,6 +129,8 @@ def test_the_table_of_starts():
 
 def test_optima_are_told_apart_by_their_objective():
     class Outcome:
+        finished = True
+
         def __init__(self, value):
             self.value = value
 

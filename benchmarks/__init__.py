@@ -1,0 +1,1 @@
+"""DeepGLM beside other packages: the same data, the same objective, taking turns."""
