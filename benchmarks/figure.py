@@ -58,8 +58,8 @@ def _panel(panel: Any, contest: Contest) -> None:
     if contest.target - lowest > floor:
         panel.axhline(contest.target - lowest, color="#777777", linewidth=0.8, linestyle="--")
         panel.annotate(
-            "target", (1.0, contest.target - lowest), xycoords=("axes fraction", "data"),
-            ha="right", va="bottom", fontsize=8, color="#555555",
+            "target", (0.01, contest.target - lowest), xycoords=("axes fraction", "data"),
+            ha="left", va="bottom", fontsize=8, color="#555555",
         )  # fmt: skip
     panel.set(xscale="log", yscale="log", xlabel="seconds", ylabel="objective above the lowest")
     panel.set_ylim(0.5 * floor, _top(shown, lowest))

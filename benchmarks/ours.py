@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,10 +12,15 @@ import numpy as np
 import deepglm as dg
 from benchmarks.measure import Trace, clock
 from benchmarks.objective import Case, Net, objective
-from deepglm.execution import workers
+from deepglm.execution import n_workers, workers
 from deepglm.families import Level
 
 FAMILIES = {"gaussian": dg.Gaussian, "binomial": dg.Binomial, "poisson": dg.Poisson}
+
+
+def cores() -> int:
+    """Threads that DeepGLM takes when it is not told how many."""
+    return n_workers(None)
 
 
 def model(case: Case, **changes: Any) -> dg.DeepGLM:
@@ -51,11 +56,11 @@ def net(fitted: dg.DeepGLM, params: np.ndarray) -> Net:
 
 def fit(case: Case, seed: int, starts: int | None = 1, **changes: Any) -> Trace:
     """Fit until certified; the clock runs from the arrays to the result."""
-    told: list[tuple[float, float]] = []
+    told: dict[int, list[tuple[float, float]]] = {}
 
     def listen(progress: Any) -> None:
         if np.isfinite(progress.value):
-            told.append((clock() - began, -progress.value))
+            told.setdefault(progress.done, []).append((clock() - began, -progress.value))
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what is not certified is printed as such
@@ -66,8 +71,19 @@ def fit(case: Case, seed: int, starts: int | None = 1, **changes: Any) -> Trace:
     end = net(posed, np.nan_to_num(result.params.to_numpy()))  # zero where a column is aliased
     value = objective(case, end)
     constant = value + result.penalized_llf
-    curve = [(when, v + constant) for when, v in told] + [(seconds, value)]
+    way = [point for start in told.values() for point in on_all_rows(start)]
+    curve = [(when, v + constant) for when, v in way] + [(seconds, value)]
     return Trace(seconds, end, value, curve, _remark(result))
+
+
+def on_all_rows(start: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """What was told after the last rise: before it, values are those of a sample of the rows."""
+    kept: list[tuple[float, float]] = []
+    for when, value in reversed(start):
+        if kept and value < kept[-1][1]:
+            break
+        kept.append((when, value))
+    return kept[::-1]
 
 
 def _remark(result: Any) -> str:

@@ -94,4 +94,4 @@ def _compare(report: Report, case: Case) -> None:
 
 def _threads(probe: Callable[[], object], name: str) -> int:
     """DeepGLM uses every core by itself; the others get the better number."""
-    return 2 if name == "DeepGLM" else best_threads(probe)
+    return ours.cores() if name == "DeepGLM" else best_threads(probe)

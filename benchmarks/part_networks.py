@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from statistics import median
 from typing import NamedTuple
 
-from benchmarks import cases, figure, peers
+from benchmarks import cases, figure, ours, peers
 from benchmarks.measure import Trace, best_threads, rotated, spread, threads
 from benchmarks.objective import Case
 from benchmarks.report import Report, Table, Verdict, geometric_mean, percent_done
@@ -122,7 +122,7 @@ def compete(case: Case) -> Contest:
 def _threads(peer: peers.Peer, case: Case) -> int:
     """One thread or two for the others; DeepGLM uses every core by itself."""
     if peer.name in (peers.ONE, peers.DEFAULT):
-        return 2
+        return ours.cores()
     if peer.trial is None:
         return 1
     return best_threads(lambda: peer.fit(case, 0, steps=peer.trial))
@@ -141,7 +141,7 @@ def table(contest: Contest) -> Table:
     for name, fits in traces.items():
         cut = sum(trace.remark == "cut off" for trace in fits)
         taken = f"{spread([trace.seconds for trace in fits]):.3g}"
-        expected, ours = contest.expected(name), contest.expected(peers.ONE)
+        expected, own = contest.expected(name), contest.expected(peers.ONE)
         rows.append(
             [
                 name,
@@ -151,7 +151,7 @@ def table(contest: Contest) -> Table:
                 f"{contest.hits(name)} of {len(fits)}",
                 _or_never(expected),
                 _or_never(contest.first(name)),
-                "-" if ours == float("inf") else f"{expected / ours:.2f}",
+                _or_never(expected / own) if own < float("inf") else "-",
             ]
         )
     return Table(columns, rows, note)
@@ -178,10 +178,10 @@ def _judge(report: Report, contests: Sequence[Contest]) -> None:
     stopped: list[float] = []
     for contest in contests:
         rival = contest.fastest()
-        ours = contest.expected(peers.ONE)
-        found.append(contest.expected(rival) / ours if ours < float("inf") else 0.0)
+        own = contest.expected(peers.ONE)
+        found.append(contest.expected(rival) / own if own < float("inf") else 0.0)
         quickest = min(contest.first(name) for name in others(contest.traces))
-        stopped.append(quickest / contest.first(peers.ONE) if ours < float("inf") else 0.0)
+        stopped.append(quickest / contest.first(peers.ONE) if own < float("inf") else 0.0)
         what = f"{contest.case.name}: fastest other ({rival}) / DeepGLM"
         report.judge(Verdict("c", what, found[-1], least=1.0))
     if min(found) > 0:

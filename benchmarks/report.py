@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from threadpoolctl import threadpool_info
 
+from benchmarks import ours
 from benchmarks.measure import Spread
 
 RESULTS = Path(__file__).with_name("results.md")
@@ -114,7 +115,7 @@ def machine() -> str:
     }
     found = [f"{name} {_version(name)}" for name in PACKAGES if _version(name)]
     return (
-        f"{_processor()}, {len(os.sched_getaffinity(0))} cores; {platform.system()}; "
+        f"{_processor()}, {ours.cores()} cores; {platform.system()}; "
         f"Python {platform.python_version()}; {', '.join(found)}; {', '.join(sorted(blas))}."
     )
 

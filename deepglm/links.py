@@ -103,8 +103,9 @@ class Link:
     kinked: bool = False
 
     def __post_init__(self) -> None:
-        with np.errstate(all="ignore"):
-            _check(self)
+        if not _is_ours(self.function):
+            with np.errstate(all="ignore"):
+                _check(self)
 
     def evaluate(self, eta: npt.ArrayLike, order: int) -> Derivatives:
         """Return the inverse link and its first `order` derivatives.
@@ -208,6 +209,12 @@ _PARTS = ("value", "first derivative", "second derivative")
 _STEP, _RELATIVE, _ROUNDING = 1e-4, 1e-3, 1e-10
 
 
+def _is_ours(function: Any) -> bool:
+    """Whether a function is of this module: the tests hold those against differences."""
+    same = getattr(function, "__module__", None) == __name__
+    return same and not isinstance(function, _ThroughMethods)
+
+
 def _check(link: Link) -> None:
     low, high = link.domain
     if not low < high:
@@ -291,12 +298,14 @@ def _check_derivative(link: Link, order: int, eta: FloatArray, given: FloatArray
 
     At a kink one of the sides is right.
     """
+    room = np.minimum(eta - link.domain[0], link.domain[1] - eta)
+    step = _STEP * np.minimum(room, 1.0)
     far_left, left, here, right, far_right = (
-        link.function(eta + k * _STEP, order - 1)[order - 1] for k in (-2, -1, 0, 1, 2)
+        link.function(eta + k * step, order - 1)[order - 1] for k in (-2, -1, 0, 1, 2)
     )
-    centred = (right - left) / (2.0 * _STEP)
-    before = (3.0 * here - 4.0 * left + far_left) / (2.0 * _STEP)
-    after = (4.0 * right - 3.0 * here - far_right) / (2.0 * _STEP)
+    centred = (right - left) / (2.0 * step)
+    before = (3.0 * here - 4.0 * left + far_left) / (2.0 * step)
+    after = (4.0 * right - 3.0 * here - far_right) / (2.0 * step)
     wrong = np.isfinite(here) & np.isfinite(centred)
     rounding = _ROUNDING * np.abs(here[wrong]).max(initial=0.0)
     for slope in (centred, before, after):

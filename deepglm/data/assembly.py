@@ -17,6 +17,7 @@ from deepglm.data.kept import ModelData
 from deepglm.data.rows import Rows
 from deepglm.data.selection import RowVariable, Selection, row_values
 from deepglm.data.standardise import (
+    ALIASED,
     Spread,
     Standardisation,
     aliased_columns,
@@ -39,6 +40,10 @@ Mask = npt.NDArray[np.bool_]
 
 MISSING = ("drop", "raise")
 ROLES = ("offset", "exposure", "freq_weights", "var_weights")
+
+LITTLE = 4e-5
+"""Share of a column's length that has to be left beside earlier columns. The smallest eigenvalue of
+the information, on a unit-diagonal scale, is about half its square, and has to exceed 1e-9."""
 
 LARGE_RATIO = 1e6
 """Ratio of standard deviations beyond which a warning asks for other units."""
@@ -268,16 +273,20 @@ def _standardised(
             standard = unit_intercept(standard, intercept, float(columns.mean[intercept]))
         designs.append(standard.apply(Z))
         standards.append(standard)
-        aliased.append(_aliased(designs[-1], root, intercept, hidden=t > 0))
+        short = _short(designs[-1], root, intercept, t > 0, LITTLE)
+        aliased.append(_short(designs[-1], root, intercept, t > 0) if short else ())
         _warn_aliased(source, aliased[-1])
+        _warn_nearly_aliased(source, [j for j in short if j not in aliased[-1]])
     return tuple(designs), tuple(standards), tuple(aliased)
 
 
-def _aliased(Z: Array, root: Array, intercept: int | None, hidden: bool) -> tuple[int, ...]:
-    """Columns that an intercept and earlier columns determine."""
+def _short(
+    Z: Array, root: Array, intercept: int | None, hidden: bool, tol: float = ALIASED
+) -> tuple[int, ...]:
+    """Columns of which an intercept and earlier columns leave no larger share."""
     ahead = [-1] if hidden else [] if intercept is None else [intercept]
     order = [*ahead, *(j for j in range(len(Z)) if j != intercept)]
-    return tuple(sorted(aliased_columns(Z, root, order)))
+    return tuple(sorted(aliased_columns(Z, root, order, tol)))
 
 
 def _warn_aliased(source: ColumnSource, aliased: Sequence[int]) -> None:
@@ -286,6 +295,18 @@ def _warn_aliased(source: ColumnSource, aliased: Sequence[int]) -> None:
         warn_user(
             f"set aside because earlier columns determine them: {names}. Their coefficients are "
             "not estimated; those of the other columns are what they would be without them.",
+            CollinearityWarning,
+        )
+
+
+def _warn_nearly_aliased(source: ColumnSource, columns: Sequence[int]) -> None:
+    if columns:
+        names = ", ".join(repr(source.names[j]) for j in columns)
+        warn_user(
+            f"nearly determined by earlier columns: {names}; a share of less than {LITTLE:g} is "
+            "left beside those. It decides their coefficients, and a fit can hardly be certified. "
+            "Leave them out, replace them by differences from the other columns, or centre a "
+            "variable before its powers are made.",
             CollinearityWarning,
         )
 

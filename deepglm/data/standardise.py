@@ -15,6 +15,10 @@ from deepglm.data.threads import each, one_blas_thread
 Array = npt.NDArray[np.float64]
 
 
+ALIASED = 1e-7
+"""Share of a column's length up to which earlier columns determine it, as in R's ``lm``."""
+
+
 @dataclass(frozen=True)
 class Standardisation:
     """Centre and scale of the columns of one design.
@@ -121,7 +125,7 @@ def unit_intercept(standard: Standardisation, column: int, value: float) -> Stan
 
 
 def aliased_columns(
-    X: Array, root_weight: Array, order: Sequence[int] | None = None, tol: float = 1e-7
+    X: Array, root_weight: Array, order: Sequence[int] | None = None, tol: float = ALIASED
 ) -> list[int]:
     """Columns that earlier columns determine.
 
@@ -173,6 +177,8 @@ def _lengths(X: Array, root_weight: Array, order: Sequence[int]) -> Array:
 
 def _short_columns(R: Array, least: Array) -> list[int]:
     """Columns of which not more than this length is left after projection on earlier ones."""
+    if (np.abs(np.diag(R)) > least).all():  # what is left, where no column before it is short
+        return []
     kept: list[Array] = []
     short = []
     for j in range(R.shape[1]):
@@ -200,7 +206,7 @@ def triangle(
     X, root_weight, order
         As in :func:`aliased_columns`.
     rows
-        Rows of a block.
+        Rows of a block; it has at least twice as many as columns.
 
     Returns
     -------
@@ -209,6 +215,7 @@ def triangle(
     """
     numbers = np.arange(len(X)) if order is None else np.array(order, dtype=np.intp)
     p, given = len(numbers), numbers >= 0
+    rows = max(rows, 2 * p)  # R is decomposed with every block, which had better not be short
     R = np.zeros((0, p))
     with one_blas_thread():
         for lo in range(0, X.shape[1], rows):

@@ -71,7 +71,8 @@ def is_own(family: Family) -> bool:
     if isinstance(family, DispersionFamily):
         parts += [family.kernel, family.law, family.variance_function, family.link.function]
     return any(
-        isinstance(part, GivenVariance) or not part.__module__.startswith("deepglm.")
+        isinstance(part, GivenVariance)
+        or not getattr(part, "__module__", "").startswith("deepglm.")
         for part in parts
     )
 

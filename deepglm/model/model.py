@@ -578,18 +578,18 @@ class DeepGLM:
 
     # -- pieces -----------------------------------------------------------------------------
 
-    def _array(self, params: Any) -> Array:
-        values = as_floats(params, "params")
+    def _array(self, params: Any, name: str = "params") -> Array:
+        values = as_floats(params, name)
         if values.shape != (self.predictor.size,):
             raise DataError(
-                f"params has shape {values.shape}; this model has {self.predictor.size} parameters "
+                f"{name} has shape {values.shape}; this model has {self.predictor.size} parameters "
                 "(model.exog_names lists them)."
             )
         # A coefficient that was set aside is shown as NaN and is zero inside.
         return np.where(self._problem.aliased & np.isnan(values), 0.0, values)
 
     def _start(self, start_params: Any) -> Array:
-        values = self._array(start_params)
+        values = self._array(start_params, "start_params")
         bad = np.flatnonzero(~np.isfinite(values))
         if bad.size:
             raise DataError(

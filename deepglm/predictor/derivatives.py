@@ -5,8 +5,9 @@ product is written along the memory. With ``a_l = B_l [1, z_(l-1)]``, ``z_l = h_
 ``delta_l = d eta / d a_l``, the derivative of eta by row ``j`` of ``B_l`` is
 ``delta_l[j] [1, z_(l-1)]``.
 
-Products are ``np.dot`` and not ``@``: a short result of ``@`` keeps the interpreter's lock, so that
-threads wait for each other.
+Products with a short result are ``np.dot``: ``@`` would keep the interpreter's lock for them, and
+threads would wait. A matrix that is not contiguous, however, ``np.dot`` copies before it multiplies
+it by a vector.
 """
 
 from __future__ import annotations
@@ -70,13 +71,13 @@ def forward(
         Derivatives of the inverse links to keep: 0, 1 or 2.
     """
     glm = designs[0]
-    eta = np.dot(coefficients.beta, glm)
+    eta = coefficients.beta @ glm
     passes, inside = [], True
     for network, layers, v, X in zip(
         predictor.networks, coefficients.layers, coefficients.outputs, designs[1:], strict=True
     ):
         one, ok = _forward_network(network, layers, v, X, order)
-        eta += np.dot(v, one.last)
+        eta += v @ one.last
         passes.append(one)
         inside = inside and ok
     return Forward(eta, glm, tuple(passes), inside)
@@ -136,8 +137,11 @@ def backward(state: Forward, r: Array) -> Array:
 
 
 def _times(r: Array, X: Array) -> Array:
-    """``r X'`` row after row; a matrix times a vector is faster than a matrix of one row."""
-    product: Array = np.dot(X, r[0]) if len(r) == 1 else np.dot(r, X.T).ravel()
+    """``r X'`` row after row; for one row, a matrix times a vector is faster."""
+    if len(r) > 1:
+        product: Array = np.dot(r, X.T).ravel()
+    else:
+        product = np.dot(X, r[0]) if X.flags.c_contiguous else X @ r[0]
     return product
 
 

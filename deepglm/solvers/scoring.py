@@ -21,6 +21,7 @@ import numpy.typing as npt
 from deepglm.errors import SpecificationError, positive_number, whole_number
 from deepglm.families import Level
 from deepglm.solvers.contract import Control, Outcome, Step
+from deepglm.solvers.damped import Damped, damped
 from deepglm.solvers.objective import Evaluation, Objective
 
 Array = npt.NDArray[np.float64]
@@ -150,26 +151,25 @@ def scoring(
     mu, nu, rejected = damping, 2.0, False
     history = [Step("start", now.value, np.nan)]
     decrement, iteration, stale, escapes = np.inf, 0, 0, 0
-    e, Q, gq = _spectrum(now, scale)
+    here = _look(now, scale, newton)
     for iteration in range(1, maxiter + 1):
-        steps_e = np.where(e > 1e-9, e, np.abs(e) + 1e-3) if newton else np.maximum(e, 0.0)
-        convex = bool((e > 1e-12).all())
-        previous, decrement = decrement, 0.5 * float(np.sum(gq**2 / np.maximum(steps_e, 1e-12)))
+        previous, decrement = decrement, here.decrement
         if decrement <= tol and curvature is Curvature.BOTH and not newton:
             # stationary, but only the observed information tells a maximum from a saddle
             newton, level = True, Level.OBSERVED
             now = objective.at(x, level)
-            e, Q, gq = _spectrum(now, scale)
+            here = _look(now, scale, newton)
             continue
-        if decrement <= tol and newton and e[0] < -1e-8 and escapes < ESCAPES:
+        if decrement <= tol and newton and here.lowest is not None and escapes < ESCAPES:
             escapes += 1
-            away = escape(objective, x, now.value, Q[:, 0] / scale, float(-e[0]))
+            direction, size = here.lowest
+            away = escape(objective, x, now.value, direction / scale, size)
             if away is not None:
                 x, now = away, objective.at(away, level)
                 history.append(Step("escape", now.value, decrement))
-                e, Q, gq = _spectrum(now, scale)
+                here = _look(now, scale, newton)
                 continue
-        if decrement <= tol and (convex or not newton):
+        if decrement <= tol and (here.convex or not newton):
             return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
         precise = decrement <= 1e-11 * (1.0 + abs(now.value))
         if precise:
@@ -178,10 +178,10 @@ def scoring(
                 return Outcome(x, now.value, iteration - 1, name, decrement, True, tuple(history))
         if control.stop():
             break
-        hq = -gq / (steps_e + (0.0 if precise and convex else mu))
-        step = (Q @ hq) / scale
-        gain = float(-(gq @ hq))
-        predicted = 0.5 * mu * float(hq @ hq) + 0.5 * gain
+        scaled = here.step(0.0 if precise and here.convex else mu)
+        step = scaled / scale
+        gain = -float(_gradient(now) @ step)
+        predicted = 0.5 * mu * float(scaled @ scaled) + 0.5 * gain
         trial_x = x + step
         if rejected:
             trial = objective.at(trial_x, Level.VALUE)
@@ -202,7 +202,7 @@ def scoring(
             if curvature is Curvature.BOTH and not newton and gain < SWITCH:
                 newton, level = True, Level.OBSERVED
                 now = objective.at(x, level)
-            e, Q, gq = _spectrum(now, scale)
+            here = _look(now, scale, newton)
         else:
             mu *= nu
             nu *= 2.0
@@ -257,9 +257,10 @@ def _scale(diagonal: Array) -> Array:
     return np.sqrt(np.where(diagonal > 0, diagonal, 1.0))
 
 
-def _spectrum(now: Evaluation, scale: Array) -> tuple[Array, Array, Array]:
-    """Eigenvalues and vectors of the scaled information, and the gradient in them."""
+def _gradient(now: Evaluation) -> Array:
     assert now.gradient is not None
-    A = _information(now) / scale / scale[:, None]
-    e, Q = np.linalg.eigh(A)
-    return e, Q, Q.T @ (now.gradient / scale)
+    return now.gradient
+
+
+def _look(now: Evaluation, scale: Array, newton: bool) -> Damped:
+    return damped(_information(now), _gradient(now), scale, newton)

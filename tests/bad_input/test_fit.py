@@ -44,6 +44,8 @@ def model(request: pytest.FixtureRequest, data: pd.DataFrame) -> dg.DeepGLM:
         ({"n_jobs": 0}, ("n_jobs=0", "1 or more", "None")),
         ({"n_jobs": "2"}, ("n_jobs='2'", "whole number")),
         ({"n_jobs": 1.5}, ("n_jobs=1.5", "whole number")),
+        ({"progress": "yes"}, ("progress='yes'", "True shows a bar", "None is silent")),
+        ({"progress": 1}, ("progress=1", "True shows a bar")),
     ],
 )
 def test_options(model: dg.DeepGLM, options: dict[str, Any], parts: tuple[str, ...]) -> None:
@@ -57,7 +59,8 @@ def test_options(model: dg.DeepGLM, options: dict[str, Any], parts: tuple[str, .
 
 def test_starting_values(model: dg.DeepGLM) -> None:
     size = len(model.exog_names)
-    with refused(DataError, ValueError, "shape (2,)", f"{size} parameters", "model.exog_names"):
+    parts = ("start_params has shape (2,)", f"{size} parameters", "model.exog_names")
+    with refused(DataError, ValueError, *parts):
         model.fit(start_params=[1.0, 2.0])
     for value in (np.nan, np.inf):
         wrong = np.zeros(size)

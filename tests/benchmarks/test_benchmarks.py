@@ -175,6 +175,12 @@ def test_deepglm_ends_where_its_curve_ends() -> None:
     assert all(value >= trace.objective - 1e-6 for _, value in trace.curve)
 
 
+def test_values_of_a_sample_of_the_rows_are_left_out_of_the_curve() -> None:
+    told = [(0.1, 50.0), (0.2, 10.0), (0.3, 12.0), (0.4, 11.0), (0.5, 11.0)]
+    assert ours.on_all_rows(told) == told[2:]
+    assert ours.on_all_rows([]) == []
+
+
 def trace(seconds: float, end: float) -> Trace:
     return Trace(seconds, Net([], []), end, [(seconds / 2, end + 1.0), (seconds, end)])
 

@@ -129,6 +129,39 @@ def test_more_columns_than_rows() -> None:
     assert aliased_columns(X, np.ones(4)) == [4, 5, 6]
 
 
+MANY = 30_000
+"""Rows of which only some are looked at, if they tell the columns apart."""
+
+
+def test_many_rows_of_which_some_are_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    X = np.random.default_rng(0).normal(size=(4, MANY)) * [[1e-6], [1.0], [1e3], [1.0]]
+    seen = []
+
+    def counted(X: np.ndarray, *rest: object) -> np.ndarray:
+        seen.append(X.shape[1])
+        return triangle(X, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("deepglm.data.standardise.triangle", counted)
+    assert aliased_columns(X, np.ones(MANY), [-1, 2, 0, 1, 3]) == []
+    assert len(seen) == 1
+    assert seen[0] < MANY / 4
+    X[3] = X[1] - X[2]
+    assert aliased_columns(X, np.ones(MANY), [-1, 2, 0, 1, 3]) == [3]
+    assert seen[2] == MANY
+
+
+def test_one_of_many_rows_tells_columns_apart() -> None:
+    X = np.ones((3, MANY))
+    X[1] = np.random.default_rng(0).normal(size=MANY)
+    X[2] = X[1]
+    X[2, 12_345] += 1.0
+    assert aliased_columns(X, np.ones(MANY)) == []
+    root = np.ones(MANY)
+    root[12_345] = 0.0
+    assert aliased_columns(X, root) == [2]
+    assert aliased_columns(X, np.ones(MANY), [-1, 0, 1, 2]) == [0], "an intercept comes first"
+
+
 def test_the_triangle_does_not_depend_on_its_blocks() -> None:
     rng = np.random.default_rng(0)
     X, root = rng.normal(size=(4, 100)), rng.uniform(0.0, 2.0, 100)

@@ -44,6 +44,12 @@ def test_runs_cover_every_row_once() -> None:
         assert [row for lo, hi in runs for row in range(lo, hi)] == list(range(n))
 
 
+def test_runs_are_few_and_of_nearly_one_length() -> None:
+    assert row_runs(21, 10) == [(0, 7), (7, 14), (14, 21)]
+    assert row_runs(20, 10) == [(0, 10), (10, 20)]
+    assert row_runs(11, 10) == [(0, 6), (6, 11)]
+
+
 @pytest.mark.parametrize("level", list(Level))
 @pytest.mark.parametrize("chunk", [37, 100, 1000])
 def test_the_sum_has_the_same_bits_for_any_number_of_threads(

@@ -126,3 +126,15 @@ def test_outside_its_domain_a_power_has_no_mean():
     assert np.isposinf(value).all()
     assert not first.any()
     assert not second.any()
+
+
+@pytest.mark.parametrize("power", [-1.5, -0.1, 0.1, 1 / 3, 5.0])
+def test_what_is_asked_of_a_users_link_holds_for_ours(power):
+    """Ours are not checked when they are made; the same check finds nothing in them."""
+    from deepglm.links import _check
+
+    with np.errstate(all="ignore"):
+        for link in (*map(get, names()), *(get(kind()) for kind in MAPPED)):
+            _check(link)
+        _check(get(sm_links.Power(power)))
+        _check(get(sm_links.NegativeBinomial(alpha=0.4)))

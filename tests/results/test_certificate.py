@@ -73,7 +73,8 @@ def test_the_weakest_combination_has_the_smallest_curvature(network: Any) -> Non
 def test_columns_that_nearly_repeat_each_other_are_named(data: pd.DataFrame) -> None:
     rng = np.random.default_rng(0)
     data = data.assign(twin=data.x + 3e-6 * rng.standard_normal(len(data)))
-    result = dg.DeepGLM("y ~ x + z + twin", data, hidden=()).fit()
+    with pytest.warns(dg.errors.CollinearityWarning, match="nearly determined .* 'twin'"):
+        result = dg.DeepGLM("y ~ x + z + twin", data, hidden=()).fit()
     found = result.certificate
     assert found.condition > 1e10
     assert set(found.hardly_determined) == {"x", "twin"}

@@ -1,0 +1,135 @@
+"""One damped step: an information on a unit-diagonal scale, and what it says at a point."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
+
+Array = npt.NDArray[np.float64]
+
+PIVOT = 1e-9
+"""Smallest square of a pivot of a Cholesky factor that is trusted to be positive."""
+
+
+class Damped(Protocol):
+    """Steps ``-(A + mu I)^-1 g`` in scaled coordinates."""
+
+    @property
+    def decrement(self) -> float:
+        """Half the squared decrement, undamped."""
+        ...
+
+    @property
+    def convex(self) -> bool:
+        """Whether the information is positive."""
+        ...
+
+    @property
+    def lowest(self) -> tuple[Array, float] | None:
+        """A direction of negative curvature and its size; None if there is none."""
+        ...
+
+    def step(self, mu: float) -> Array:
+        """The step under a damping constant."""
+        ...
+
+
+@dataclass(frozen=True)
+class Factored:
+    """A positive information, by its Cholesky factor: a small part of the cost of a spectrum."""
+
+    A: Array
+    g: Array
+    factor: tuple[Array, bool]
+
+    @property
+    def decrement(self) -> float:
+        """See :class:`Damped`."""
+        return 0.5 * float(self.g @ cho_solve(self.factor, self.g, check_finite=False))
+
+    @property
+    def convex(self) -> bool:
+        """See :class:`Damped`."""
+        return True
+
+    @property
+    def lowest(self) -> None:
+        """See :class:`Damped`."""
+        return None
+
+    def step(self, mu: float) -> Array:
+        """See :class:`Damped`."""
+        factor = self.factor
+        if mu > 0.0:
+            damped = self.A.copy()
+            damped[np.diag_indices_from(damped)] += mu
+            factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+        return -np.asarray(cho_solve(factor, self.g, check_finite=False))
+
+
+@dataclass(frozen=True)
+class Spectral:
+    """Any information, by its spectrum.
+
+    The observed one may be negative: such directions are followed downhill, with the length that
+    the size of the curvature gives.
+    """
+
+    e: Array
+    Q: Array
+    gq: Array
+    newton: bool
+
+    @property
+    def _sizes(self) -> Array:
+        if self.newton:
+            return np.where(self.e > 1e-9, self.e, np.abs(self.e) + 1e-3)
+        return np.maximum(self.e, 0.0)
+
+    @property
+    def decrement(self) -> float:
+        """See :class:`Damped`."""
+        return 0.5 * float(np.sum(self.gq**2 / np.maximum(self._sizes, 1e-12)))
+
+    @property
+    def convex(self) -> bool:
+        """See :class:`Damped`."""
+        return bool((self.e > 1e-12).all())
+
+    @property
+    def lowest(self) -> tuple[Array, float] | None:
+        """See :class:`Damped`."""
+        return (self.Q[:, 0], float(-self.e[0])) if self.e[0] < -1e-8 else None
+
+    def step(self, mu: float) -> Array:
+        """See :class:`Damped`."""
+        return np.asarray(self.Q @ (-self.gq / (self._sizes + mu)))
+
+
+def damped(information: Array, gradient: Array, scale: Array, newton: bool) -> Damped:
+    """Look at a point.
+
+    Parameters
+    ----------
+    information
+        (free, free), with the penalty.
+    gradient
+        (free,).
+    scale
+        (free,) square roots of a diagonal.
+    newton
+        Whether the information is the observed one.
+    """
+    A, g = information / scale / scale[:, None], gradient / scale
+    try:
+        factor = cho_factor(A, lower=True, check_finite=False)
+        if (np.diag(factor[0]) ** 2 > PIVOT).all():
+            return Factored(A, g, factor)
+    except LinAlgError:
+        pass
+    e, Q = np.linalg.eigh(A)
+    return Spectral(e, Q, Q.T @ g, newton)
