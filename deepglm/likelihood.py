@@ -29,7 +29,7 @@ from deepglm.predictor import (
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
-BLOCK_ROWS = 2**13
+BLOCK_ROWS = 2**14
 """Rows of a block at most."""
 
 BLOCK_NUMBERS = 2**20

@@ -128,6 +128,14 @@ class Link:
             return tuple(part.reshape(()) for part in self.function(values.reshape(1), order))
         return self.function(values, order)
 
+    def overwrite(self, eta: FloatArray, order: int) -> Derivatives:
+        """Return what :meth:`evaluate` does, the value in the memory of `eta`: a copy less."""
+        if self.function is _tanh:
+            return _from_tanh(np.tanh(eta, out=eta), order)
+        parts = self.function(eta, order)
+        eta[...] = parts[0]
+        return (eta, *parts[1:])
+
     def inverse(self, eta: npt.ArrayLike) -> FloatArray:
         """Return the mean ``h(eta)``."""
         return self.evaluate(eta, 0)[0]
@@ -221,6 +229,11 @@ def _check(link: Link) -> None:
         raise SpecificationError(f"{_called(link)}, domain={link.domain}: give (lower, upper).")
     eta = _points(low, high)
     h, h1, h2 = _parts(link, eta)
+    if not (np.isfinite(h) & np.isfinite(h1) & np.isfinite(h2)).any():
+        raise SpecificationError(
+            f"{_called(link)}: no value is finite between {eta[0]:.6g} and {eta[-1]:.6g}. Correct "
+            "the function, or declare the domain= that it is meant for."
+        )
     _check_derivative(link, 1, eta, h1)
     _check_derivative(link, 2, eta, h2)
     straight = not h2[np.isfinite(h2)].any()
@@ -376,7 +389,10 @@ def _constants(eta: FloatArray, values: tuple[float, ...], order: int) -> Deriva
 
 
 def _tanh(eta: FloatArray, order: int) -> Derivatives:
-    h = np.tanh(eta)
+    return _from_tanh(np.tanh(eta), order)
+
+
+def _from_tanh(h: FloatArray, order: int) -> Derivatives:
     if order == 0:
         return (h,)
     h1 = h * h

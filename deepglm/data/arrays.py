@@ -200,5 +200,5 @@ def _design(X: Array, columns: PlainColumns) -> tuple[ColumnSource, Array]:
         rows = slice(*run)
         out[given, rows] = X[rows, wanted].T
 
-    each(fill, row_runs(len(X), BLOCK_ROWS), out.size)
+    each(fill, row_runs(len(X), 2 * BLOCK_ROWS), out.size)
     return columns, out.T

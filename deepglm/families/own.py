@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.errors import SpecificationError
+from deepglm.errors import NotAvailableError, SpecificationError
 from deepglm.families.contract import Family, FloatArray, Level, RowTerms
 from deepglm.families.dispersion import DispersionFamily
 from deepglm.families.variance import GivenVariance
@@ -114,7 +114,15 @@ def check_own_family(family: Family, y: FloatArray, weight: FloatArray, labels: 
     SpecificationError
         If a derivative is wrong, or an array has not the shape that it should have. The message
         names the row, the linear predictor and both numbers.
+    NotAvailableError
+        For several linear predictors, or auxiliary parameters other than a scale.
     """
+    if family.k_eta != 1 or (family.aux_names and not isinstance(family, DispersionFamily)):
+        raise NotAvailableError(
+            f"the family {family.name!r} has {family.k_eta} linear predictors and the auxiliary "
+            f"parameters {family.aux_names}: in this version a family of your own has one and "
+            "none. Hold auxiliary parameters fixed, as fields of the object."
+        )
     order = np.argsort(y, kind="stable")
     tried = np.unique(order[np.linspace(0, len(y) - 1, _ROWS).astype(int)])
     y, weight = y[tried], weight[tried]

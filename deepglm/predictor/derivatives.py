@@ -86,25 +86,27 @@ def forward(
 def _forward_network(
     network: Network, layers: Sequence[Array], v: Array, X: Array, order: int
 ) -> tuple[Pass, bool]:
-    z, below, h1, h2, inside = X, [], [], [], True
+    z, below, h1, h2, inside = _room(X.shape), [], [], [], True
+    z[1:] = X
     for link, B in zip(network.links, layers, strict=True):
-        below.append(_with_ones(z))
-        a = np.dot(B, below[-1])
+        below.append(z)
+        z = _room((len(B), X.shape[1]))
+        a = np.dot(B, below[-1], out=z[1:])
         lo, hi = link.domain
         if lo > -np.inf or hi < np.inf:
             inside = inside and bool((a > lo).all() and (a < hi).all())
-        z, *derivatives = link.evaluate(a, order)
+        derivatives = link.overwrite(a, order)
         if order > 0:
-            h1.append(derivatives[0])
+            h1.append(derivatives[1])
         if order > 1:
-            h2.append(derivatives[1])
-    return Pass(tuple(layers), v, tuple(below), z, tuple(h1), tuple(h2)), inside
+            h2.append(derivatives[2])
+    return Pass(tuple(layers), v, tuple(below), z[1:], tuple(h1), tuple(h2)), inside
 
 
-def _with_ones(z: Array) -> Array:
-    out = np.empty((z.shape[0] + 1, z.shape[1]))
+def _room(shape: tuple[int, ...]) -> Array:
+    """Memory for units below a row of ones."""
+    out = np.empty((shape[0] + 1, shape[1]))
     out[0] = 1.0
-    out[1:] = z
     return out
 
 

@@ -79,7 +79,7 @@ class Layout:
             for b in range(a, len(self.layers))
         ]
         smaller = [min(len(pair.units[0]), len(pair.inputs[0])) for pair in self.pairs]
-        self.products = GROUP + max(smaller, default=-GROUP)
+        self.products = self.columns.shape[1] + GROUP + max(smaller, default=-GROUP)
         self.direct = (
             predictor.k_eta == 1
             and bool(self.layers)

@@ -67,7 +67,11 @@ class Factored:
         if mu > 0.0:
             damped = self.A.copy()
             damped[np.diag_indices_from(damped)] += mu
-            factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+            try:
+                factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
+            except LinAlgError:  # positive but for rounding, where the scale is an old one
+                e, Q = np.linalg.eigh(self.A)
+                return Spectral(e, Q, Q.T @ self.g, True).step(mu)
         return -np.asarray(cho_solve(factor, self.g, check_finite=False))
 
 

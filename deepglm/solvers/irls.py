@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from deepglm.families import Level, refuse_nan
 from deepglm.predictor import final_jacobian, forward
@@ -111,7 +112,14 @@ def _least_squares(objective: Objective) -> Array:
 def _solve(A: Array, b: Array) -> Array:
     """Least-squares solution on a unit-diagonal scale, small singular values left out."""
     d = np.sqrt(np.maximum(np.diag(A), 1e-300))
-    solution: Array = np.linalg.lstsq(A / d / d[:, None], b / d, rcond=1e-12)[0] / d
+    scaled = A / d / d[:, None]
+    try:
+        factor = cho_factor(scaled, lower=True)
+        if np.diag(factor[0]).min() ** 2 > 1e-10:
+            return np.asarray(cho_solve(factor, b / d) / d)
+    except LinAlgError:
+        pass
+    solution: Array = np.linalg.lstsq(scaled, b / d, rcond=1e-12)[0] / d
     return solution
 
 

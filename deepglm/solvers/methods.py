@@ -43,7 +43,7 @@ def operations(n: int, p: int) -> dict[str, float]:
     """
     return {
         "scoring": 40 * (n * p * p + 10.0 * p**3 + CALLS),
-        "whitened": 300 * (6.0 * n * p + CALLS) + 8.0 * n * p * p,
+        "whitened": 300 * (6.0 * n * p + 2.0 * p * p + CALLS) + 8.0 * (n * p * p + p**3),
     }
 
 

@@ -270,8 +270,8 @@ class _Run:
             root = np.sqrt(np.maximum(np.abs(e), CURVED))
             return lambda phi: (Q @ (phi / root)) / scale, lambda g: (Q.T @ (g / scale)) / root
         return (
-            lambda phi: solve_triangular(L, phi, lower=True, trans="T") / scale,
-            lambda g: solve_triangular(L, g / scale, lower=True),
+            lambda phi: solve_triangular(L, phi, lower=True, trans="T", check_finite=False) / scale,
+            lambda g: solve_triangular(L, g / scale, lower=True, check_finite=False),
         )
 
 

@@ -12,7 +12,7 @@ import pytest
 from scipy import special
 
 import deepglm as dg
-from deepglm.errors import DataError, SpecificationError
+from deepglm.errors import DataError, NotAvailableError, SpecificationError
 from deepglm.families import Family, Level, RowTerms, adapt
 from deepglm.families.kernels import UnitTerms
 from deepglm.links import Link, get
@@ -189,6 +189,15 @@ def test_a_family_whose_arrays_are_wrong(counts: pd.DataFrame) -> None:
             dg.DeepGLM("y ~ x", counts, family, hidden=())
 
 
+@pytest.mark.parametrize("more", [{"k_eta": 2}, {"aux_names": ("log_alpha",), "scale": None}])
+def test_what_a_family_of_the_users_own_cannot_have_yet(
+    counts: pd.DataFrame, more: dict[str, Any]
+) -> None:
+    parts = ("'Truncated'", "linear predictors", "auxiliary", "as fields of the object")
+    with refused(NotAvailableError, NotImplementedError, *parts):
+        dg.DeepGLM("y ~ x", counts, replace(Truncated(), **more), hidden=())
+
+
 def test_a_kernel_of_the_users_own(counts: pd.DataFrame) -> None:
     def kernel(y: Array, eta: Array, level: Level) -> UnitTerms:
         mean = np.exp(eta)
@@ -298,6 +307,11 @@ WRONG: dict[str, tuple[Callable[[Array, int], Any], dict[str, Any], tuple[str, .
         lambda eta, order: (np.sqrt(eta), 0.5 / np.sqrt(eta), -0.25 * eta**-1.5)[: order + 1],
         {},
         ("value at eta = -", "is nan", "domain="),
+    ),
+    "infinite": (
+        lambda eta, order: tuple(np.full(eta.shape, np.inf) for _ in range(order + 1)),
+        {},
+        ("no value is finite between -7.9863 and 8.0137", "domain="),
     ),
     "too many": (lambda eta, order: sine(eta, 2), {}, ("gives 3 parts", "order + 1 new arrays")),
     "one order": (np.sin, {}, ("failed with TypeError", "order + 1 new arrays")),

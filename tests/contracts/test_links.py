@@ -88,6 +88,18 @@ def test_the_arrays_may_be_written_to(link):
 
 
 @every_link
+@pytest.mark.parametrize("order", [0, 1, 2])
+def test_the_value_may_take_the_memory_of_eta(link, order):
+    eta = inside(link).reshape(1, -1)
+    expected = link.evaluate(eta, order)
+    parts = link.overwrite(eta, order)
+    assert parts[0] is eta
+    for part, other in zip(parts, expected, strict=True):
+        np.testing.assert_array_equal(part, other)
+    assert not any(np.may_share_memory(part, eta) for part in parts[1:])
+
+
+@every_link
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 def test_nothing_is_nan_far_out(link, dtype):
     eta = EXTREMES.astype(dtype)
