@@ -145,6 +145,8 @@ class ByProducts:
     def matrix(self) -> Array:
         """See :class:`Information`."""
         layout = self._layout
+        if len(layout.columns[0]) == layout.size:  # nothing but one final layer
+            return np.array(self._final[0, 0])
         out = np.zeros((layout.size, layout.size))
         for c, rows in enumerate(layout.columns):
             for d, columns in enumerate(layout.columns):
