@@ -231,6 +231,16 @@ class _FixedScale:
         raise NotImplementedError
 
 
+def _log_factorial(y: FloatArray) -> FloatArray:
+    """Log of the gamma function of ``y + 1``; of counts, computed once for each."""
+    largest = float(y.max(initial=0.0))
+    if largest < y.size and y.min(initial=0.0) >= 0.0:
+        counts = y.astype(np.intp)
+        if (counts == y).all():
+            return np.asarray(special.gammaln(np.arange(1.0, largest + 2.0)).take(counts))
+    return np.asarray(special.gammaln(y + 1.0))
+
+
 @dataclass(frozen=True)
 class PoissonLaw(_FixedScale):
     """Counts; a weight multiplies the log-likelihood of its row."""
@@ -241,7 +251,7 @@ class PoissonLaw(_FixedScale):
 
     def normaliser(self, y: FloatArray, weight: FloatArray, scale: float) -> FloatArray:
         """Return minus the log factorial."""
-        return np.asarray(-weight / scale * special.gammaln(y + 1.0))
+        return np.asarray(-weight / scale * _log_factorial(y))
 
 
 @dataclass(frozen=True)
@@ -281,5 +291,7 @@ class BinomialLaw(_FixedScale):
 
     def normaliser(self, y: FloatArray, weight: FloatArray, scale: float) -> FloatArray:
         """Return the log of the binomial coefficient."""
+        if (weight == 1.0).all() and ((y == 0.0) | (y == 1.0)).all():
+            return np.zeros(y.shape)
         successes, failures = weight * y, weight * (1.0 - y)
         return np.asarray(-special.betaln(successes + 1.0, failures + 1.0) - np.log1p(weight))

@@ -6,6 +6,8 @@ coefficients. For ``hidden=()`` it is the whole model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
@@ -17,6 +19,10 @@ from deepglm.solvers.objective import Objective
 from deepglm.solvers.scoring import QUIET, Curvature, scoring
 
 Array = npt.NDArray[np.float64]
+
+SOME_ROWS = 20_000
+"""Rows on which the fit of a GLM to many more begins. They leave it a few standard errors away,
+which is where Newton's method needs three steps to all digits."""
 
 
 def final_layer(
@@ -157,17 +163,27 @@ def glm(
     final = np.zeros(objective.likelihood.size, dtype=bool)
     final[: objective.likelihood.predictor.size] = True
     sub = objective.from_origin(objective.origin, objective.free & final)
-    candidates = [] if given is None else [given]
-    candidates += [sub.expand(_least_squares(sub)), _level(objective, objective.origin)]
-    for params in candidates:
+    for params in _glm_starts(objective, sub, given):
         start = params[objective.free]
-        if np.isfinite(objective.at(start, Level.VALUE).value):
+        if np.isfinite(objective.at(start, Level.FISHER).value):
             break
     if solver is not None:
         return solver.minimise(objective, start, control, np.random.SeedSequence(0))
     return scoring(
         objective, start, tol=tol, maxiter=maxiter, damping=1e-12, control=control, name="irls"
     )
+
+
+def _glm_starts(objective: Objective, sub: Objective, given: Array | None) -> Iterator[Array]:
+    """Full vectors to start from, the best first: of many rows, some take the first steps."""
+    if given is not None:
+        yield given
+    some = sub.sample(np.random.default_rng(0), max(SOME_ROWS, 50 * sub.size))
+    start = _least_squares(some)
+    if some is not sub and np.isfinite(some.at(start, Level.FISHER).value):
+        start = scoring(some, start, tol=1e-2, maxiter=3, damping=1e-12).x
+    yield sub.expand(start)
+    yield _level(objective, objective.origin)
 
 
 def polish_intercept(

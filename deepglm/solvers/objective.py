@@ -50,8 +50,8 @@ class Objective:
     counts
         How often each level was evaluated, in passes over the rows.
     memory
-        The last evaluation with an observed information over all rows: the certificate asks for
-        the one that the last step made.
+        The last evaluation with an information, and which: the certificate asks for the one that
+        the last step made, and a run for the one at its start.
     """
 
     likelihood: Likelihood
@@ -62,7 +62,7 @@ class Objective:
     workers: Workers
     share: float = 1.0
     counts: Counter[str] = field(default_factory=Counter)
-    memory: dict[str, Evaluation] = field(default_factory=dict)
+    memory: dict[str, tuple[Level, Evaluation]] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -112,11 +112,12 @@ class Objective:
             Value, gradient, and expected or observed information.
         """
         params = self.expand(x)
-        key = ""
-        if level is Level.OBSERVED:
-            key = sha256(params.tobytes() + self.free.tobytes()).hexdigest()
-            if key in self.memory:
-                return self.memory[key]
+        if level is Level.FISHER and self.likelihood.one_information:
+            level = Level.OBSERVED
+        key = sha256(params.tobytes() + self.free.tobytes()).hexdigest()
+        known, here = self.memory.get(key, (None, None))
+        if here is not None and (known is level or level in (Level.VALUE, Level.SCORE)):
+            return here
         only_final = level not in (Level.VALUE, Level.SCORE) and self.only_final
         sums = self.workers.sums(self.likelihood, params, self.rows, level, only_final)
         share = self.share
@@ -130,8 +131,7 @@ class Objective:
         information = sums.information[np.ix_(self.free, self.free)] / share
         information[np.diag_indices_from(information)] += self.penalty
         here = Evaluation(value, gradient, information)
-        if key:
-            information.setflags(write=False)
-            self.memory.clear()
-            self.memory[key] = here
+        information.setflags(write=False)
+        self.memory.clear()
+        self.memory[key] = level, here
         return here

@@ -208,6 +208,8 @@ class Problem:
 
     def canonical(self, params: Array) -> Array:
         """Full vector with units in canonical order and sign."""
+        if not self.predictor.networks:
+            return params
         k = self.predictor.size
         sd = unit_sd(self.predictor, self.predictor.unpack(params[:k]), self.rows)
         held = ~self.free | (self.precision > 0)
@@ -312,8 +314,10 @@ def fit_network(
     stopped = options.watch.reason
     params = problem.canonical(runs[0].params)
     options.control.at("certificate")
+    best = runs[0].outcome
     loose = options.tol is not None and options.tol > DECREMENT
-    if runs[0].outcome.decrement < NEARLY and not loose:
+    cut = options.maxiter is not None and not best.finished
+    if best.decrement < NEARLY and not loose and not cut:
         unpenalised = problem.intercept & (problem.precision == 0)
         params = finish(objective, params, unpenalised, options.control)
     objective = objective.from_origin(params)

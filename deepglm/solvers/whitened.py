@@ -10,7 +10,7 @@ fit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -253,7 +253,9 @@ class _Run:
         if self.newton:
             wanted = n if n <= MANY_ROWS else int(SHARE * n)
         level = Level.OBSERVED if self.newton else Level.FISHER
-        A = objective.sample(self.rng, wanted).at(self.x, level).information
+        rows = objective.sample(self.rng, wanted)
+        single = replace(rows.likelihood, dtype=np.float32)  # a metric needs no more digits
+        A = replace(rows, likelihood=single, memory={}).at(self.x, level).information
         self.down = None
         if A is None:
             return _identity, _identity
