@@ -54,8 +54,9 @@ STAGES = (1 / 16, 1 / 4)
 STAGE_ROWS, STAGE_DEPTH = 15, 0.05
 """Rows per parameter that a stage needs, and the decrement per parameter at which it is left."""
 
-MANY_ROWS, SHARE = 200_000, 0.3
-"""Rows beyond which the observed metric is made from a share of them."""
+MANY_ROWS, SOME_ROWS, ROWS_EACH = 200_000, 100_000, 100
+"""Rows beyond which the observed metric is made from some of them: so many at least, and so many
+for every parameter."""
 
 
 @dataclass(frozen=True)
@@ -251,7 +252,7 @@ class _Run:
         n, p = self.objective.rows.n, self.objective.size
         wanted = min(max(20 * p, n // 20), 50 * p)
         if self.newton:
-            wanted = n if n <= MANY_ROWS else int(SHARE * n)
+            wanted = n if n <= MANY_ROWS else max(SOME_ROWS, ROWS_EACH * p)
         level = Level.OBSERVED if self.newton else Level.FISHER
         rows = objective.sample(self.rng, wanted)
         single = replace(rows.likelihood, dtype=np.float32)  # a metric needs no more digits
