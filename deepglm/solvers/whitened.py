@@ -54,6 +54,9 @@ STAGES = (1 / 16, 1 / 4)
 STAGE_ROWS, STAGE_DEPTH = 15, 0.05
 """Rows per parameter that a stage needs, and the decrement per parameter at which it is left."""
 
+MOST_ROWS = 2**17
+"""Rows of a stage at most: they are copied."""
+
 MANY_ROWS, SOME_ROWS, ROWS_EACH = 200_000, 100_000, 100
 """Rows beyond which the observed metric is made from some of them: so many at least, and so many
 for every parameter."""
@@ -158,7 +161,7 @@ class _Run:
 
     def stage(self, share: float) -> None:
         """Rounds on a share of the rows, until they have little more to say."""
-        rows = int(share * self.objective.rows.n)
+        rows = min(int(share * self.objective.rows.n), MOST_ROWS)
         few = self.objective.sample(self.rng, rows)
         self.value = few.at(self.x, Level.VALUE).value
         for _ in range(self.options.maxiter):
