@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from deepglm.predictor import Predictor, pack
-from deepglm.solvers import nested
+from deepglm.solvers import nested, relaxed
 from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
 from deepglm.solvers.starts import Starts, random_units, thinned
@@ -104,8 +104,9 @@ class Search:
     def go(self, count: int, given: list[Array]) -> list[Run]:
         """Fit from random starts, then from variations of the best optima; runs, best first.
 
-        A fifth of the starts (four, to twelve per layer) is made from nothing: random units, one
-        around the GLM, one from a network with a unit fewer and one with a unit more. A few rounds
+        A fifth of the starts (four, to twelve per layer) is made from nothing: random units, half
+        of them led by a penalty that is strong at first, one start around the GLM, one from a
+        network with a unit fewer and one with a unit more. A few rounds
         from each, the best third to the end. The others vary an optimum that was found: a hidden
         unit is drawn anew or from another optimum, the final layer solved and the whole fitted
         again. On networks with many optima this reaches the best one far more often than as many
@@ -176,7 +177,7 @@ class Search:
     def _fresh(
         self, k: int, count: int, seed: np.random.SeedSequence, control: Control
     ) -> tuple[Array, str]:
-        """The k-th start from nothing: mostly random, three of another origin."""
+        """The k-th start from nothing: random, under a strong penalty first, or three others."""
 
         def short(objective: Objective, x: Array) -> Outcome:
             return self.solver.minimise(objective, x, control, self._solver_seed, True)
@@ -188,6 +189,8 @@ class Search:
         if count > FEW and k in (2, 3) and nested.possible(self.starts):
             make = nested.one_fewer if k == 2 else nested.one_more
             return make(self.starts, seed, short), f"one unit {'fewer' if k == 2 else 'more'}"
+        if k >= FEW and k % 2 == 0 and relaxed.possible(self.starts):
+            return relaxed.relaxed(self.starts, seed, short), "strong penalty"
         return self.starts.random(seed), "random"
 
     def _finish(self) -> None:

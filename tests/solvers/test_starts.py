@@ -15,6 +15,7 @@ from deepglm.families import Level
 from deepglm.solvers import Control, Scoring
 from deepglm.solvers.multistart import Run, modes, optima
 from deepglm.solvers.nested import one_fewer, one_more, possible
+from deepglm.solvers.relaxed import FACTORS, relaxed
 from deepglm.solvers.starts import Starts, thinned
 
 
@@ -79,6 +80,25 @@ def test_starts_from_nested_networks(make, hidden):
     assert len(make(starts, seeds[0], advance)) == len(starts.objective.origin)
 
 
+def test_a_penalty_that_is_relaxed_leads_to_a_better_start_and_puts_no_unit_out():
+    model = dg.DeepGLM("y ~ x + z", DATA, hidden=(3,), penalty=dg.L2(0.1))
+    starts = starts_of(model)
+    seeds = np.random.SeedSequence(1).spawn(8)
+    seen = []
+
+    def look(objective, x):
+        seen.append(objective.penalty.max() / starts.objective.penalty.max())
+        return advance(objective, x)
+
+    random = [value(starts, starts.random(seed)) for seed in seeds]
+    made = [relaxed(starts, seed, look) for seed in seeds]
+    assert seen == pytest.approx(list(FACTORS) * 8)
+    assert np.median([value(starts, params) for params in made]) < np.median(random)
+    predictor = starts.objective.likelihood.predictor
+    outputs = np.abs([params[: predictor.size][predictor.output_weights] for params in made])
+    assert (outputs > 0.0).all()
+
+
 def test_the_larger_network_is_the_smaller_one_plus_a_unit():
     """Dropping a unit that was added without any weight gives back the network."""
     model = dg.DeepGLM("c ~ x + z", DATA, dg.Poisson(), hidden=(2,), penalty=dg.L2(1.0))
@@ -110,7 +130,8 @@ def test_the_table_of_starts():
     assert list(frame.columns) == [
         "origin", "penalized_llf", "iterations", "status", "optimum", "hits",
     ]  # fmt: skip
-    assert {"random", "GLM", "one unit fewer", "one unit more"} <= set(frame.origin)
+    made = {"random", "GLM", "one unit fewer", "one unit more", "strong penalty"}
+    assert made <= set(frame.origin)
     assert frame.index.is_unique and frame.index.is_monotonic_increasing
     best = frame[frame.optimum == 1]
     assert best.penalized_llf.max() == pytest.approx(results.penalized_llf, abs=1e-3)
