@@ -199,7 +199,10 @@ class Likelihood:
         score = np.zeros(self.size)
         bent = level is Level.OBSERVED and not final
         second = self._second(bent, final) if level in _WITH_INFORMATION else None
-        for block in rows.blocks(self.block_rows(level)):
+        for every in rows.blocks(self.block_rows(level)):
+            block = every.counted()  # others may overflow, and infinity times zero is NaN
+            if block.n == 0:
+                continue
             state = forward(coefficients, self.predictor, block.designs, _ORDERS[level])
             if not state.inside:
                 return Sums(n, -np.inf)
@@ -243,7 +246,7 @@ class Likelihood:
         for network in self.predictor.networks:
             numbers += sum(p + 3 * q for q, p in network.widths)
         if level in _WITH_INFORMATION:
-            numbers += self._layout.products
+            numbers += self._layout.products + self.family.k_channels**2
         return min(BLOCK_ROWS, max(256, BLOCK_NUMBERS // numbers))
 
 

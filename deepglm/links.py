@@ -23,7 +23,7 @@ from statsmodels.genmod.families import links as sm_links
 
 from deepglm.errors import NotAvailableError, SpecificationError
 
-__all__ = ["Link", "get", "names"]
+__all__ = ["Link", "Tanh", "get", "names"]
 
 FloatArray = npt.NDArray[Any]
 Derivatives = tuple[FloatArray, ...]
@@ -68,6 +68,10 @@ class Link:
         ``s`` when ``h(a) - h(-a) = s a``: next to a linear term, such a unit has a sign symmetry.
     kinked : bool
         Whether the function is piecewise linear and so without curvature information.
+    across : bool
+        Whether the units of a layer share one function, as softmax: `function` then takes the
+        linear predictors of a layer, (units, m), and gives the values for every order; the
+        Jacobian of a row with values ``z`` is ``diag(z) - z z'``.
 
     Raises
     ------
@@ -101,6 +105,7 @@ class Link:
     degree: float = 1.0
     odd_part: float | None = None
     kinked: bool = False
+    across: bool = False
 
     def __post_init__(self) -> None:
         if not _is_ours(self.function):
@@ -423,6 +428,14 @@ def _logistic(eta: FloatArray, order: int) -> Derivatives:
     return h, h1, h2
 
 
+def _rescaled_tanh(eta: FloatArray, order: int) -> Derivatives:
+    # (1 + tanh(eta)) / 2, without the loss of digits of that sum in the left tail
+    parts = _logistic(2.0 * eta, order)
+    for k, part in enumerate(parts):
+        part *= 2.0**k
+    return parts
+
+
 def _exp(eta: FloatArray, order: int) -> Derivatives:
     with np.errstate(over="ignore"):
         h = np.exp(eta)
@@ -577,7 +590,7 @@ class _Power:
     exponent: float
 
     def __call__(self, eta: FloatArray, order: int) -> Derivatives:
-        inside = eta > 0.0
+        inside = ~(eta <= 0.0)  # a missing eta has a missing mean
         base = np.where(inside, eta, 1.0)
         parts = []
         factor = 1.0
@@ -626,7 +639,7 @@ class _ThroughMethods:
             ]
         # Not a number means no mean: infinity is refused by every family, and is not contagious.
         for part, substitute in zip(parts, (np.inf, 0.0, 0.0), strict=False):
-            part[np.isnan(part)] = substitute
+            part[np.isnan(part) & ~np.isnan(eta)] = substitute
         return tuple(parts)
 
 
@@ -636,6 +649,10 @@ class _ThroughMethods:
 
 def _forward_identity(mu: FloatArray) -> FloatArray:
     return mu.copy()
+
+
+def _forward_rescaled_tanh(mu: FloatArray) -> FloatArray:
+    return np.asarray(0.5 * special.logit(mu))
 
 
 def _forward_cloglog(mu: FloatArray) -> FloatArray:
@@ -692,6 +709,12 @@ def _tails_logistic(eta: FloatArray) -> Tails:
     above, mu = _softplus(eta, 1)
     below, rest = _softplus(-eta, 1)
     return -below, -above, rest, mu, -np.tanh(0.5 * eta)
+
+
+def _tails_rescaled_tanh(eta: FloatArray) -> Tails:
+    log_mean, log_rest, *slopes = _tails_logistic(2.0 * eta)
+    mean_ratio, rest_ratio, curvature = (2.0 * slope for slope in slopes)
+    return log_mean, log_rest, mean_ratio, rest_ratio, curvature
 
 
 def _tails_probit(eta: FloatArray) -> Tails:
@@ -754,6 +777,12 @@ def _tails_logc(eta: FloatArray) -> Tails:
     return _only_inside(eta < 0.0, parts)
 
 
+def _softmax(eta: FloatArray, order: int) -> Derivatives:
+    z = np.exp(eta - eta.max(axis=0))
+    z /= z.sum(axis=0)
+    return (z, *(z.copy() for _ in range(order)))
+
+
 # ---------------------------------------------------------------------------------------------
 # The registry.
 
@@ -780,6 +809,7 @@ _ACTIVATIONS: dict[str, Link] = {
         Link("gelu", _gelu, odd_part=1.0),
         Link("silu", _silu, odd_part=1.0),
         Link("elu", _elu, _forward_elu),
+        Link("softmax", _softmax, across=True),
     )
 }  # fmt: skip
 
@@ -790,8 +820,48 @@ _OUTPUT_ONLY: dict[str, Link] = {
              partial(_forward_power, exponent=-0.5), domain=(0.0, np.inf), group="scale",
              degree=-0.5),
         Link("logc", _logc, _forward_logc, _tails_logc),
+        Link("rescaled_tanh", _rescaled_tanh, _forward_rescaled_tanh, _tails_rescaled_tanh,
+             parity="reflection"),
     )
 }  # fmt: skip
+
+
+class Tanh(sm_links.Logit):  # type: ignore[misc,unused-ignore]
+    """Link of a binary response by the hyperbolic tangent: ``mu = (1 + tanh(eta)) / 2``.
+
+    Notes
+    -----
+    It is half the logit, so that coefficients and their standard errors are half of those of the
+    logit and everything else is the same. statsmodels takes it as well.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> family = sm.families.Binomial(Tanh())
+    >>> float(family.link.inverse(0.5)), 0.5 * (1.0 + float(np.tanh(0.5)))
+    (0.7310585786300049, 0.7310585786300049)
+    """
+
+    def __call__(self, p: FloatArray) -> FloatArray:
+        """Return the linear predictor of a mean."""
+        return np.asarray(0.5 * super().__call__(p))
+
+    def inverse(self, z: FloatArray) -> FloatArray:
+        """Return the mean."""
+        return np.asarray(super().inverse(2.0 * np.asarray(z)))
+
+    def deriv(self, p: FloatArray) -> FloatArray:
+        """Return the derivative of the link at a mean."""
+        return np.asarray(0.5 * super().deriv(p))
+
+    def deriv2(self, p: FloatArray) -> FloatArray:
+        """Return its second derivative."""
+        return np.asarray(0.5 * super().deriv2(p))
+
+    def inverse_deriv(self, z: FloatArray) -> FloatArray:
+        """Return the derivative of the mean by the linear predictor."""
+        return np.asarray(2.0 * super().inverse_deriv(2.0 * np.asarray(z)))
+
 
 # What an output link is called where the link, and not its inverse, is named.
 _LINK_NAMES: dict[str, str] = {
@@ -811,6 +881,7 @@ _STATSMODELS: dict[type, str] = {
     sm_links.LogLog: "loglog",
     sm_links.Log: "exp",
     sm_links.LogC: "logc",
+    Tanh: "rescaled_tanh",
 }
 
 # statsmodels' power links by the exponent of the mean
@@ -866,7 +937,8 @@ def get(spec: Any, role: Role = "activation") -> Link:
 def _accepted(role: Role) -> dict[str, Link]:
     if role == "activation":
         return _ACTIVATIONS
-    registered = {**_ACTIVATIONS, **_OUTPUT_ONLY}
+    one_by_one = {name: link for name, link in _ACTIVATIONS.items() if not link.across}
+    registered = {**one_by_one, **_OUTPUT_ONLY}
     return {**registered, **{alias: registered[name] for alias, name in _LINK_NAMES.items()}}
 
 
@@ -874,6 +946,11 @@ def _named(name: str, role: Role) -> Link:
     accepted = _accepted(role)
     if name in accepted:
         return accepted[name]
+    if name in _ACTIVATIONS:
+        raise SpecificationError(
+            f"{name!r} is the inverse link of several classes: as a response it is Multinomial(), "
+            f"as a hidden layer activation={name!r}."
+        )
     close = difflib.get_close_matches(name, accepted, n=1)
     hint = f"; did you mean {close[0]!r}?" if close else "."
     raise SpecificationError(f"unknown {role} {name!r}{hint} {_what_is_accepted(role)}")

@@ -15,6 +15,7 @@ from deepglm.data.assembly import Pieces, Request, assemble, read_roles
 from deepglm.data.checks import as_floats
 from deepglm.data.columns import ColumnSource, PlainColumns
 from deepglm.data.kept import ModelData
+from deepglm.data.responses import Endog
 from deepglm.data.rows import BLOCK_ROWS, row_runs
 from deepglm.data.selection import Selection
 from deepglm.data.threads import each
@@ -55,25 +56,28 @@ def from_arrays(
     `exog`.
     """
     rows = _common_rows(endog, exog)
-    y, label, levels = _response(endog, endog_name)
+    response = _response(endog, endog_name)
     X = _matrix(exog)
     check_dense(X.shape[1], "the columns of exog", " Leave columns out.")
-    if len(X) != len(y):
+    if len(X) != len(response.values):
         raise DataError(
-            f"endog has {len(y)} rows and exog has {len(X)}; they must be the same rows."
+            f"endog has {len(response.values)} rows and exog has {len(X)}; they must be the same "
+            "rows."
         )
     rows = rows.narrowed(request.subset)
     variables = read_roles(request, exog if isinstance(exog, pd.DataFrame) else None, rows)
-    X, y = rows.take(X), rows.take(y)
+    X, response = rows.take(X), response._replace(values=rows.take(response.values))
     constants = _constants(X)
     intercept = _intercept(X, constants)
+    # the cut-points of ordered classes are an intercept, which nobody writes into exog
+    add_constant = add_constant or (request.reading == "ordered" and intercept is None)
     names = _names(exog, exog_names, X.shape[1], None if add_constant else intercept)
     if add_constant:
         _check_no_constant(names, intercept)
         constants, names, intercept = [0, *(j + 1 for j in constants)], ("const", *names), 0
     columns = PlainColumns(names, (), intercept, add_constant)
     designs = _designs(X, columns, constants, request)
-    return assemble(Pieces(y, label, tuple(designs), rows.kept, levels), variables, request)
+    return assemble(Pieces(response, tuple(designs), rows.kept), variables, request)
 
 
 def _common_rows(endog: Any, exog: Any) -> Selection:
@@ -91,7 +95,7 @@ def _common_rows(endog: Any, exog: Any) -> Selection:
     return Selection(pd.RangeIndex(np.shape(endog)[0] if np.ndim(endog) else 1), labelled=False)
 
 
-def _response(endog: Any, name: str | None) -> tuple[Array, str, tuple[Any, ...]]:
+def _response(endog: Any, name: str | None) -> Endog:
     """The response as numbers, its name, and its levels if it has labels."""
     if isinstance(endog, pd.DataFrame) and endog.shape[1] == 1:
         endog = endog.iloc[:, 0]
@@ -101,15 +105,17 @@ def _response(endog: Any, name: str | None) -> tuple[Array, str, tuple[Any, ...]
         raise DataError("endog has no rows; give at least one.")
     if np.ndim(endog) == 2:
         y = as_floats(endog, f"the response {label!r}", getattr(endog, "index", None))
-        return (y[:, 0] if y.shape[1] == 1 else y).copy(), label, ()
+        given = getattr(endog, "columns", range(y.shape[1]))
+        columns = tuple(str(column) for column in given)
+        return Endog((y[:, 0] if y.shape[1] == 1 else y).copy(), label, columns)
     if np.ndim(endog) != 1:
         raise DataError(
-            f"endog has {np.ndim(endog)} dimensions; give (n,) responses, or (n, 2) successes and "
-            "failures."
+            f"endog has {np.ndim(endog)} dimensions; give (n,) responses, or (n, k) columns such "
+            "as successes and failures."
         )
     key = label if label.isidentifier() else "y"
     response, y = fm.learn_response(key, {key: endog}, {})
-    return y, label, response.levels
+    return Endog(y, label, (label,), response.levels, response.ordered)
 
 
 def _matrix(exog: Any) -> Array:

@@ -10,10 +10,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deepglm.data.checks import check_exposure, check_weights, found
+from deepglm.data.checks import check_exposure, check_weights
 from deepglm.data.columns import ColumnSource, intercept_column, made_from
 from deepglm.data.complete import complete_rows
 from deepglm.data.kept import ModelData
+from deepglm.data.responses import READINGS, Endog, complete, hint_of, read_response
 from deepglm.data.rows import Rows
 from deepglm.data.selection import RowVariable, Selection, row_values
 from deepglm.data.standardise import (
@@ -40,6 +41,8 @@ Mask = npt.NDArray[np.bool_]
 
 MISSING = ("drop", "raise")
 ROLES = ("offset", "exposure", "freq_weights", "var_weights")
+WEIGHTS = ROLES[2:]
+LIMITS = ("lower", "upper")
 
 LITTLE = 4e-5
 """Share of a column's length that has to be left beside earlier columns. The smallest eigenvalue of
@@ -57,6 +60,10 @@ class Request:
     ----------
     roles
         Offset, exposure and weights as given: a column name, an array, or None.
+    reading
+        How the family reads the response.
+    limits
+        Lower and upper limit of a censored response: a number, a column name, an array, or None.
     subset
         Rows to use: a boolean mask or labels; None for all.
     missing
@@ -70,6 +77,8 @@ class Request:
     """
 
     roles: Mapping[str, Any]
+    reading: str = "number"
+    limits: tuple[Any, Any] = (None, None)
     subset: Any = None
     missing: str = "drop"
     standardize: bool = True
@@ -82,6 +91,7 @@ class Request:
                 f"missing={self.missing!r} is not known; accepted are 'drop' (rows are counted and "
                 "a warning says how many) and 'raise'."
             )
+        assert self.reading in READINGS
         truth_value("standardize", self.standardize)
         truth_value("skip", self.skip)
 
@@ -93,24 +103,18 @@ class Pieces:
     Parameters
     ----------
     endog
-        (n,) or (n, k) response.
-    endog_name
-        Its name.
+        The response.
     designs
         What builds the columns, and their (n, p) values: the final layer's, then every deep
         term's. None for the values of a deep term says that they are the final layer's without
         its first column, the intercept. The values are overwritten.
     index
         Labels of the rows.
-    levels
-        Of a response of two levels.
     """
 
-    endog: Array
-    endog_name: str
+    endog: Endog
     designs: tuple[tuple[ColumnSource, Array | None], ...]
     index: pd.Index
-    levels: tuple[Any, ...] = ()
 
     @property
     def sources(self) -> tuple[ColumnSource, ...]:
@@ -118,8 +122,7 @@ class Pieces:
         return tuple(source for source, _ in self.designs)
 
     def columns(self) -> Iterator[tuple[str, Array]]:
-        """Every column once, by what a message calls it."""
-        yield repr(self.endog_name), self.endog
+        """Every column of the designs once, by what a message calls it."""
         for source, X in self.designs:
             for j in range(0 if X is None else X.shape[1]):
                 assert X is not None
@@ -129,17 +132,16 @@ class Pieces:
         """The same of some rows."""
         return replace(
             self,
-            endog=self.endog[rows],
+            endog=self.endog.only(rows),
             designs=tuple((source, None if X is None else X[rows]) for source, X in self.designs),
             index=self.index[rows],
         )
 
 
 def read_roles(request: Request, data: Any, rows: Selection) -> dict[str, RowVariable]:
-    """Offset, exposure and weights on the rows used, as far as they are given; a copy of them."""
+    """Offset, exposure, weights and limits on the rows used, as far as given; a copy of them."""
     variables = {}
-    for role in ROLES:
-        given = request.roles.get(role)
+    for role, given in [*request.roles.items(), *zip(LIMITS, request.limits, strict=True)]:
         if given is not None:
             values = np.array(row_values(data, given, role, rows))
             variables[role] = RowVariable(given if isinstance(given, str) else None, values)
@@ -158,13 +160,21 @@ def assemble(pieces: Pieces, variables: dict[str, RowVariable], request: Request
     request
         What the analyst asked for.
     """
-    values = ((_called(role, variable), variable.values) for role, variable in variables.items())
-    complete = complete_rows([*pieces.columns(), *values], pieces.index, request.missing)
-    dropped = int(complete.size - complete.sum())
+    values = [
+        (_called(role, variable), variable.values)
+        for role, variable in variables.items()
+        if role not in LIMITS  # which may be infinite
+    ]
+    response = (repr(pieces.endog.name), complete(pieces.endog, request.reading))
+    columns = [response, *pieces.columns(), *values]
+    hints = {response[0]: hint_of(pieces.endog, request.reading)}
+    kept = complete_rows(columns, pieces.index, request.missing, hints)
+    dropped = int(kept.size - kept.sum())
     if dropped:
-        pieces = pieces.only(complete)
-        variables = {r: RowVariable(v.name, v.values[complete]) for r, v in variables.items()}
-    y, trials = _proportion(pieces)
+        pieces = pieces.only(kept)
+        variables = {r: RowVariable(v.name, v.values[kept]) for r, v in variables.items()}
+    limits = _limits(variables, len(pieces.index))
+    y, trials, levels = read_response(pieces.endog, request.reading, limits, pieces.index)
     weight, freq = _weights(variables, trials, pieces.index)
     offset = _offset(variables, pieces.index)
     designs, standards, aliased = _standardised(pieces, weight, freq, request.standardize)
@@ -173,13 +183,13 @@ def assemble(pieces: Pieces, variables: dict[str, RowVariable], request: Request
         pieces.sources,
         standards,
         aliased,
-        pieces.endog,
-        pieces.endog_name,
+        pieces.endog.values,
+        pieces.endog.name,
         trials,
         variables,
         pieces.index,
         dropped,
-        pieces.levels,
+        levels,
     )
 
 
@@ -187,26 +197,15 @@ def _called(role: str, variable: RowVariable) -> str:
     return role if variable.name is None else f"{role} {variable.name!r}"
 
 
-def _proportion(pieces: Pieces) -> tuple[Array, Array]:
-    """Successes and failures as a proportion and trials; any other response as it is."""
-    endog, name = pieces.endog, f"the response {pieces.endog_name!r}"
-    if endog.ndim == 1:
-        return endog, np.ones(len(endog))
-    if endog.shape[1] != 2:
-        raise DataError(
-            f"{name} has {endog.shape[1]} columns, and a response has one, or two for binomial "
-            "counts: successes and failures. Give one or two."
-        )
-    bad = np.asarray((endog < 0).any(axis=1))
-    if bad.any():
-        raise DataError(
-            f"{found(name, endog, bad, pieces.index)}. Successes and failures cannot be negative: "
-            "correct them, or leave those rows out with subset=."
-        )
-    trials = endog.sum(axis=1)
-    if not trials.any():
-        raise DataError(f"{name} has no trial in any row; at least one row must have one.")
-    return np.divide(endog[:, 0], trials, out=np.zeros(len(endog)), where=trials > 0), trials
+def _limits(variables: Mapping[str, RowVariable], n: int) -> tuple[Array, Array]:
+    """Limits of a censored response, infinite where there are none."""
+    given = [variables.get(role) for role in LIMITS]
+    ends = (-np.inf, np.inf)
+    lower, upper = (
+        np.full(n, end) if limit is None else limit.values
+        for limit, end in zip(given, ends, strict=True)
+    )
+    return lower, upper
 
 
 def _weights(
@@ -219,7 +218,7 @@ def _weights(
     """
     ones = np.ones(len(trials))
     given = {}
-    for role in ROLES[2:]:
+    for role in WEIGHTS:
         given[role] = variables[role].values if role in variables else ones
         if role in variables:
             check_weights(given[role], _called(role, variables[role]), index)

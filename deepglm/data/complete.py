@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +16,12 @@ Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 
 
-def complete_rows(columns: Iterable[tuple[str, Array]], index: pd.Index, missing: str) -> Mask:
+def complete_rows(
+    columns: Iterable[tuple[str, Array]],
+    index: pd.Index,
+    missing: str,
+    hints: Mapping[str, str] = MappingProxyType({}),
+) -> Mask:
     """Rows in which every column has a number; how many have not is said in a warning.
 
     Parameters
@@ -26,6 +32,8 @@ def complete_rows(columns: Iterable[tuple[str, Array]], index: pd.Index, missing
         Labels of the rows.
     missing
         "drop", or "raise" for an error in place of the warning.
+    hints
+        What a message says in addition of a column.
 
     Raises
     ------
@@ -45,15 +53,15 @@ def complete_rows(columns: Iterable[tuple[str, Array]], index: pd.Index, missing
             drop = ", or use missing='drop' for missing values" if missing == "raise" else ""
             raise MissingDataError(
                 f"{found(name, values, bad, index)}. A fit needs finite numbers: correct them, "
-                f"leave those rows out with subset={drop}."
+                f"leave those rows out with subset={drop}.{hints.get(name, '')}"
             )
         incomplete.append(name)
         complete &= finite
-    _report(complete, incomplete)
+    _report(complete, incomplete, "".join(hints.get(name, "") for name in incomplete))
     return complete
 
 
-def _report(complete: Mask, incomplete: list[str]) -> None:
+def _report(complete: Mask, incomplete: list[str], hint: str) -> None:
     gone = int(complete.size - complete.sum())
     if not gone:
         return
@@ -61,10 +69,11 @@ def _report(complete: Mask, incomplete: list[str]) -> None:
     if gone == complete.size:
         raise DataError(
             f"every row has a missing value (in {where}), and no row is left to fit. Look at these "
-            "columns."
+            f"columns.{hint}"
         )
     warn_user(
-        f"{gone} of {complete.size} rows have a missing value and were left out (in {where}).",
+        f"{gone} of {complete.size} rows have a missing value and were left out (in {where})."
+        f"{hint}",
         DroppedRowsWarning,
     )
 

@@ -14,7 +14,7 @@ from deepglm.data.columns import ColumnSource, made_from
 from deepglm.data.rows import Rows
 from deepglm.data.selection import RowVariable, Selection, row_values, rows_of
 from deepglm.data.standardise import Standardisation
-from deepglm.errors import SpecificationError
+from deepglm.errors import DataError, MissingColumnError, SpecificationError
 
 Array = npt.NDArray[np.float64]
 
@@ -34,7 +34,7 @@ class ModelData:
     aliased
         For every design, the columns that earlier ones determine.
     endog
-        Response as the analyst sees it: (n,), or (n, 2) for binomial counts.
+        Response as the analyst sees it: (n,) numbers or codes of levels, or (n, k) columns.
     endog_name
         Its name.
     trials
@@ -46,7 +46,8 @@ class ModelData:
     dropped
         Rows left out because something was missing.
     levels
-        Of a response of two levels, the one that counts 0 and the one that counts 1.
+        What the classes of the response are called: of two, the one that counts 0 and the one that
+        counts 1.
     link
         Name of the response's inverse link, which an exposure needs to be "exp"; None if it is not
         known.
@@ -101,6 +102,32 @@ class ModelData:
             check_exposure(exposed, "exposure", rows.index)
             total += np.log(exposed)
         return total
+
+    def limits_on(self, data: Any, n: int) -> tuple[Array | None, Array | None]:
+        """Lower and upper limits of new rows; None where they were not given as columns."""
+        rows = Selection(self.index, labelled=True) if data is None else rows_of(data, n)
+        lower, upper = (self._limit(role, data, rows, n) for role in ("lower", "upper"))
+        return lower, upper
+
+    def _limit(self, role: str, data: Any, rows: Selection, n: int) -> Array | None:
+        variable = self.variables.get(role)
+        if variable is None or data is None:
+            return None if variable is None else variable.values
+        if variable.name is None and np.ptp(variable.values) == 0.0:
+            return np.full(n, variable.values[0])  # a number is the limit of new rows too
+        if variable.name is None:
+            raise DataError(
+                f"the {role} limits were given as an array, and new rows have limits of their own. "
+                f"Give them as a column when the model is made, as in Tobit({role}='limit'), or "
+                "ask for which='latent', which needs none."
+            )
+        try:
+            return variable.on(data, None, role, rows)
+        except MissingColumnError:
+            raise MissingColumnError(
+                f"the new rows have no column {variable.name!r}, which holds their {role} limits. "
+                "Add it, or ask for which='latent', which needs none."
+            ) from None
 
     def _role(self, role: str, data: Any, given: Any, rows: Selection) -> Array | None:
         variable = self.variables.get(role)

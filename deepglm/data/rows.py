@@ -72,6 +72,19 @@ class Rows:
             None if self.constant is None else self.constant[index],
         )
 
+    def counted(self) -> Rows:
+        """The rows that count: those whose ``freq`` is not zero."""
+        here = self.freq > 0.0
+        return self if here.all() else self.only(np.flatnonzero(here))
+
+    def total(self, values: Array) -> float:
+        """Sum of (n,) values, each as often as its row counts.
+
+        A row that counts nothing may be one that the family cannot have: infinity times zero is
+        zero here.
+        """
+        return float(np.dot(self.freq, np.where(self.freq > 0.0, values, 0.0)))
+
     def blocks(self, size: int | None = None) -> Iterator[Rows]:
         """Walk the rows in blocks of the same size: at most ``size``, by default ``BLOCK_ROWS``."""
         for lo, hi in row_runs(self.n, BLOCK_ROWS if size is None else size):

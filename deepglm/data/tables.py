@@ -13,6 +13,7 @@ from deepglm import formula as fm
 from deepglm.data.assembly import Pieces, Request, assemble, read_roles
 from deepglm.data.columns import ColumnSource
 from deepglm.data.kept import ModelData
+from deepglm.data.responses import Endog
 from deepglm.data.selection import Selection
 from deepglm.formula.columns import Columns
 
@@ -61,13 +62,13 @@ def from_formula(
     rows = rows.narrowed(request.subset)
     variables = read_roles(request, data, rows)
     used = _used(data, rows)
-    response, endog = fm.learn_response(parsed.response, used, env)
+    response, y = fm.learn_response(parsed.response, used, env)
     designs = _designs(parsed.terms, used, env, request)
     for term in parsed.deep:
         source, Z = fm.learn(term.text, used, env)
         designs.append(_inside(source, Z))
-    pieces = Pieces(endog, response.text, tuple(designs), rows.kept, response.levels)
-    return assemble(pieces, variables, request)
+    endog = Endog(y, response.text, response.names, response.levels, response.ordered)
+    return assemble(Pieces(endog, tuple(designs), rows.kept), variables, request)
 
 
 def _used(data: Any, rows: Selection) -> Any:

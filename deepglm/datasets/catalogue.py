@@ -89,6 +89,33 @@ _CLOTTING = Entry(
     },
 )
 
+_HOUSING = Entry(
+    file="housing.csv",
+    rows=72,
+    description=(
+        "Satisfaction of 1,681 residents of Copenhagen with their housing, by their influence on "
+        "the management, their contact with other residents and the type of housing."
+    ),
+    source=(
+        "Madsen, M. (1976). Statistical analysis of multiple contingency tables. Two examples. "
+        "Scandinavian Journal of Statistics 3, 97-106."
+    ),
+    licence=PUBLISHED_TABLE,
+    columns={
+        "Sat": "satisfaction: low, medium, high",
+        "Infl": "perceived influence on the management: low, medium, high",
+        "Type": "type of housing: tower block, apartment, atrium house, terraced house",
+        "Cont": "contact with other residents: low, high",
+        "Freq": "residents",
+    },
+    levels={
+        "Sat": ("Low", "Medium", "High"),
+        "Infl": ("Low", "Medium", "High"),
+        "Type": ("Tower", "Apartment", "Atrium", "Terrace"),
+        "Cont": ("Low", "High"),
+    },
+)
+
 _MCYCLE = Entry(
     file="mcycle.csv",
     rows=133,
@@ -145,6 +172,25 @@ _SHIPS = Entry(
         "incidents": "damage incidents",
     },
     levels={"type": ("A", "B", "C", "D", "E")},
+)
+
+_TOBIN = Entry(
+    file="tobin.csv",
+    rows=20,
+    description=(
+        "Purchases of durable goods, with age and liquidity; thirteen of the twenty are zero. The "
+        "data of the paper after which the tobit model is called."
+    ),
+    source=(
+        "Tobin, J. (1958). Estimation of relationships for limited dependent variables. "
+        "Econometrica 26, 24-36."
+    ),
+    licence=PUBLISHED_TABLE,
+    columns={
+        "durable": "expenditure on durable goods",
+        "age": "age in years",
+        "quant": "liquidity ratio, times 1000",
+    },
 )
 
 _TREES = Entry(
@@ -234,9 +280,11 @@ ENTRIES: Mapping[str, Entry] = MappingProxyType(
         "clotting": _CLOTTING,
         "french_motor": _FRENCH_MOTOR,
         "french_motor_split": _FRENCH_MOTOR_SPLIT,
+        "housing": _HOUSING,
         "mcycle": _MCYCLE,
         "menarche": _MENARCHE,
         "ships": _SHIPS,
+        "tobin": _TOBIN,
         "trees": _TREES,
         "warpbreaks": _WARPBREAKS,
     }

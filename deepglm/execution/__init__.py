@@ -58,7 +58,8 @@ class Workers:
             runs = row_runs(rows.n, CHUNK_ROWS)
 
         def one(run: tuple[int, int]) -> Sums:
-            return likelihood.chunk(params, rows.take(*run), level, final)
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                return likelihood.chunk(params, rows.take(*run), level, final)
 
         total: Sums | None = None
         for part in self._map(one, runs):

@@ -9,16 +9,19 @@ from statsmodels.genmod.families import (
     Gamma,
     Gaussian,
     InverseGaussian,
-    NegativeBinomial,
     Poisson,
-    Tweedie,
     links,
 )
 
-from deepglm.families.adapter import adapt
-from deepglm.families.contract import Family, Level, RowTerms
+from deepglm.families.adapter import adapt, limits, of_response, reading, with_limits
+from deepglm.families.contract import Family, Level, MeanFamily, RowTerms
+from deepglm.families.multinomial import Multinomial
+from deepglm.families.negative_binomial import NegativeBinomial
+from deepglm.families.ordinal import Ordinal
 from deepglm.families.own import NotANumberError, check_own_family, is_own, refuse_nan
 from deepglm.families.quasi import Quasi
+from deepglm.families.tobit import Tobit
+from deepglm.families.tweedie import Tweedie
 
 __all__ = [
     "Binomial",
@@ -27,6 +30,14 @@ __all__ = [
     "Gaussian",
     "InverseGaussian",
     "Level",
+    "limits",
+    "of_response",
+    "reading",
+    "with_limits",
+    "Multinomial",
+    "Ordinal",
+    "Tobit",
+    "MeanFamily",
     "NegativeBinomial",
     "NotANumberError",
     "Poisson",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,12 @@ from deepglm.families.laws import (
     PoissonLaw,
     TweedieLaw,
 )
+from deepglm.families.multinomial import Multinomial
+from deepglm.families.negative_binomial import NegativeBinomialFamily
+from deepglm.families.ordinal import Ordinal
 from deepglm.families.quasi import Quasi
+from deepglm.families.tobit import Tobit, TobitFamily
+from deepglm.families.tweedie import TweedieFamily
 from deepglm.families.variance import (
     BinomialVariance,
     ConstantVariance,
@@ -37,7 +43,44 @@ from deepglm.families.variance import (
 )
 from deepglm.links import Link, get
 
-__all__ = ["adapt"]
+__all__ = ["adapt", "limits", "of_response", "reading", "with_limits"]
+
+
+def reading(family: Any) -> str:
+    """How a family reads a response: one of ``deepglm.data.READINGS``.
+
+    Examples
+    --------
+    >>> import statsmodels.api as sm
+    >>> reading(sm.families.Binomial())
+    'proportion'
+    """
+    instance = family() if inspect.isclass(family) else family
+    for kind, how in _READINGS.items():
+        if isinstance(instance, kind):
+            return how
+    return adapt(instance).reading
+
+
+def of_response(family: Any, levels: tuple[Any, ...], y: FloatArray) -> Family:
+    """Return our version of a family, once it is known which responses it is to have.
+
+    Parameters
+    ----------
+    family
+        As for :func:`adapt`, or one of ours that waits for the levels of its response
+        (Multinomial, Ordinal) or for the kind of its limits (Tobit).
+    levels
+        What the classes of the response are called.
+    y : ndarray of shape (n,) or (k, n)
+        The response.
+    """
+    instance = family() if inspect.isclass(family) else family
+    if isinstance(instance, Multinomial | Ordinal):
+        return instance.with_levels(levels)
+    if isinstance(instance, Tobit):
+        return instance.for_rows(len(y))
+    return adapt(instance)
 
 
 def adapt(family: Any, scale: float | None = None) -> Family:
@@ -62,7 +105,8 @@ def adapt(family: Any, scale: float | None = None) -> Family:
     if scale is not None and not (np.isfinite(scale) and scale > 0.0):
         raise SpecificationError(f"scale={scale!r}: a fixed scale must be a positive number.")
     instance = family() if inspect.isclass(family) else family
-    ours = instance if isinstance(instance, Family) else _from_statsmodels(instance)
+    ours = instance if isinstance(instance, Family) else _estimated(instance)
+    ours = _from_statsmodels(instance) if ours is None else ours
     if scale is None or scale == ours.scale:
         return ours
     if not isinstance(ours, DispersionFamily):
@@ -70,9 +114,30 @@ def adapt(family: Any, scale: float | None = None) -> Family:
     return ours.with_scale(float(scale))
 
 
+_READINGS: dict[type, str] = {
+    Multinomial: "classes",
+    Ordinal: "ordered",
+    Tobit: "interval",
+}
+
+
+def limits(family: Any) -> tuple[Any, Any]:
+    """Lower and upper limit of a censored response as they were given; None for others."""
+    instance = family() if inspect.isclass(family) else family
+    return (instance.lower, instance.upper) if isinstance(instance, Tobit) else (None, None)
+
+
+def with_limits(family: Family, lower: FloatArray | None, upper: FloatArray | None) -> Family:
+    """The family with the limits of rows, whose predictions depend on them; others as they are."""
+    if not isinstance(family, TobitFamily):
+        return family
+    low = -np.inf if lower is None else lower
+    return replace(family, lower=low, upper=np.inf if upper is None else upper)
+
+
 def _from_statsmodels(instance: Any) -> DispersionFamily:
     if not isinstance(instance, sm_families.Family):
-        accepted = ", ".join(kind.__name__ for kind in _LAWS)
+        accepted = ", ".join(kind.__name__ for kind in (*_LAWS, *_READINGS))
         raise SpecificationError(
             f"family={instance!r} is not a family. Give one of {accepted} from "
             f"deepglm.families, as in family=deepglm.families.Poisson(), or an object of a class "
@@ -82,6 +147,14 @@ def _from_statsmodels(instance: Any) -> DispersionFamily:
         if isinstance(instance, kind) and _has_the_law_of(type(instance), kind):
             return describe(instance)
     return _quasi(instance)
+
+
+def _estimated(instance: Any) -> Family | None:
+    """The family of an instance one of whose parameters is to be estimated."""
+    if not getattr(instance, "estimated", False):
+        return None
+    kind = TweedieFamily if isinstance(instance, sm_families.Tweedie) else NegativeBinomialFamily
+    return kind(link=get(instance.link, "link"), statsmodels=instance)
 
 
 def _has_the_law_of(kind: type, known: type) -> bool:
@@ -163,6 +236,7 @@ def _family(instance: Any, variance: Variance, law: Law) -> DispersionFamily:
         scale=1.0 if known else None,
         statsmodels=instance,
         canonical=link == variance.canonical,
+        reading="proportion" if variance.means == (0.0, 1.0) else "number",
         variance_function=variance,
         law=law,
         kernel=_kernel(link, variance, law),

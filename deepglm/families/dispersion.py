@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from deepglm.errors import DataError
-from deepglm.families.contract import Family, FloatArray, Level, RowTerms
+from deepglm.families.contract import FloatArray, Level, MeanFamily, RowTerms
 from deepglm.families.kernels import Kernel, UnitTerms
 from deepglm.families.laws import Law
 from deepglm.families.variance import Variance
@@ -20,7 +20,7 @@ _LARGEST_LOG_SCALE = 230.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class DispersionFamily(Family):
+class DispersionFamily(MeanFamily):
     """A family with ``Var(y) = scale * V(mu) / weight``.
 
     Parameters
@@ -136,18 +136,15 @@ class DispersionFamily(Family):
         """Open interval in which the means lie."""
         return self.variance_function.means
 
-    def start_eta(
-        self, y: FloatArray, weight: FloatArray, overall: float | None = None
-    ) -> FloatArray:
+    def start_eta(self, y: FloatArray, weight: FloatArray, level: FloatArray) -> FloatArray:
         """Return one row of linear predictors from which scoring may start.
 
         Parameters
         ----------
         y, weight : ndarray of shape (m,)
             Responses and weights.
-        overall : float, optional
-            The weighted mean of all responses, where `y` is a block of them. By default that of
-            `y`.
+        level : ndarray of shape (1,)
+            What :meth:`start_level` says of all responses, where `y` is a block of them.
 
         Notes
         -----
@@ -155,18 +152,9 @@ class DispersionFamily(Family):
         proportions the response after half a success and half a failure more, and the overall mean
         for the Gaussian. A row for which the link has no such mean starts at the overall mean.
         """
-        if overall is None:
-            overall = float(np.average(y, weights=weight))
+        overall = float(self.link.inverse(level)[0])
         eta = self.link.link(self.variance_function.start(y, weight, overall))
-        unusable = ~np.isfinite(eta)
-        if unusable.any():
-            eta = np.where(unusable, self.link.link(overall), eta)
-            if not np.isfinite(eta).all():
-                raise DataError(
-                    f"the mean response is {overall}, and no linear predictor has that mean under "
-                    f"the inverse link {self.link.name!r}. Choose another link for this response."
-                )
-        return eta[np.newaxis]
+        return np.where(np.isfinite(eta), eta, level)[np.newaxis]
 
     def start_aux(self, y: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the log of the Pearson dispersion around the overall mean, if it is estimated."""

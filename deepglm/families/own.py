@@ -37,19 +37,22 @@ class NotANumberError(SpecificationError):
         The row.
     """
 
-    def __init__(self, family: str, part: str, y: float, eta: FloatArray, weight: float) -> None:
+    def __init__(
+        self, family: str, part: str, y: FloatArray, eta: FloatArray, weight: float
+    ) -> None:
         self.y, self.weight = y, weight
         self._what = f"the family {family!r} gives nan as {part}"
         self._where = (
-            f"response {y:g}, weight {weight:g}, at eta = {_written(eta)}. Where the value of a "
-            "row is finite its score and information have to be finite as well; where the family "
-            "cannot have the mean the value has to be -inf"
+            f"response {_written(np.atleast_1d(y))}, weight {weight:g}, at eta = {_written(eta)}. "
+            "Where the value of a row is finite its score and information have to be finite as "
+            "well; where the family cannot have the mean the value has to be -inf"
         )
         super().__init__(f"{self._what} of a row with {self._where}.")
 
     def named(self, y: FloatArray, weight: FloatArray, labels: Any) -> SpecificationError:
         """The same error with the label of the first row of that response and weight."""
-        same = np.flatnonzero((y == self.y) & (weight == self.weight))
+        alike = (np.atleast_2d(y).T == np.atleast_1d(self.y)).all(axis=1)
+        same = np.flatnonzero(alike & (weight == self.weight))
         row = _label(labels, int(same[0]))
         return SpecificationError(f"{self._what} of row {row!r}: {self._where}.")
 
@@ -67,7 +70,7 @@ def _written(eta: FloatArray) -> str:
 
 def is_own(family: Family) -> bool:
     """Whether a family, or a part of it, is a user's."""
-    parts: list[Any] = [family]
+    parts: list[Any] = [family, family.link.function]
     if isinstance(family, DispersionFamily):
         parts += [family.kernel, family.law, family.variance_function, family.link.function]
     return any(
@@ -94,7 +97,7 @@ def refuse_nan(
     for name, bad in parts.items():
         if bad.any():
             k = int(np.flatnonzero(bad)[0])
-            raise NotANumberError(family.name, name, float(y[k]), eta[:, k], float(weight[k]))
+            raise NotANumberError(family.name, name, y[..., k], eta[:, k], float(weight[k]))
 
 
 def check_own_family(family: Family, y: FloatArray, weight: FloatArray, labels: Any) -> None:
@@ -127,11 +130,13 @@ def check_own_family(family: Family, y: FloatArray, weight: FloatArray, labels: 
     tried = np.unique(order[np.linspace(0, len(y) - 1, _ROWS).astype(int)])
     y, weight = y[tried], weight[tried]
     with np.errstate(all="ignore"):
-        start, aux = family.start_eta(y, weight), family.start_aux(y, weight)
+        start = family.start_eta(y, weight, family.start_level(y, weight))
+        aux = family.start_aux(y, weight)
         if np.shape(start) != (family.k_eta, len(y)) or not np.isfinite(start).all():
             raise SpecificationError(
-                f"the family {family.name!r}: start_eta(y, weight) has shape {np.shape(start)}; "
-                f"needed are ({family.k_eta}, {len(y)}) finite numbers, one for every row."
+                f"the family {family.name!r}: start_eta(y, weight, level) has shape "
+                f"{np.shape(start)}; needed are ({family.k_eta}, {len(y)}) finite numbers, one for "
+                "every row."
             )
         spread = max(float(start.std()), 0.5)
         eta = np.concatenate([start + away * spread for away in _AWAY], axis=1)

@@ -44,12 +44,15 @@ class Factor:
         Columns of a numeric factor; 0 for a categorical one.
     levels
         Levels of a categorical factor; empty for a numeric one.
+    ordered
+        Whether the data or ``C(x, levels=[...])`` say in which order.
     """
 
     reading: Reading
     numbers: frozenset[str]
     width: int
     levels: tuple[Any, ...] = ()
+    ordered: bool = False
 
     @property
     def name(self) -> str:
@@ -111,7 +114,7 @@ def learn_factor(
         labels = as_labels(value, name, columns)
         if missing is not None:
             labels.codes[missing] = ABSENT
-        return Factor(reading, numeric, 0), labels
+        return Factor(reading, numeric, 0, ordered=labels.ordered), labels
     numbers = with_missing(as_numbers(value, name, columns), missing)
     return Factor(reading, numeric, numbers.shape[1]), numbers
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from deepglm.errors import DataError, FormulaError
-from deepglm.formula.columns import Columns, listed
+from deepglm.errors import FormulaError
+from deepglm.formula.columns import Columns
 from deepglm.formula.design import Design, learn_terms
 from deepglm.formula.grammar import describe
 from deepglm.formula.values import Numbers
@@ -27,18 +27,21 @@ class Response:
     text
         As it is written.
     names
-        Its columns, named as statsmodels names them; a response of two levels has one, named as
-        the factor.
+        Its columns, named as statsmodels names them; a response of labels has one, named as the
+        factor.
     inputs
         Columns of the data that it uses.
     levels
-        Of a response of two levels, the one that counts 0 and the one that counts 1; else empty.
+        Of a response of labels, in order: of two, the second counts 1. Else empty.
+    ordered
+        Whether the order of the levels was given, by the data or by ``C(y, levels=[...])``.
     """
 
     text: str
     names: tuple[str, ...]
     inputs: tuple[str, ...]
     levels: tuple[Any, ...]
+    ordered: bool
     design: Design = field(repr=False)
 
     def build(self, data: Any) -> Array:
@@ -54,8 +57,8 @@ def learn_response(lhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Respons
     Parameters
     ----------
     lhs
-        ``y``, ``np.log(y)``, ``successes + failures``, or a response of two levels: a boolean
-        (True counts 1), or labels (the second level counts 1).
+        ``y``, ``np.log(y)``, ``successes + failures``, or labels: a boolean (True counts 1), or
+        texts or categories.
     data : DataFrame or mapping of str to array_like
         At least one row.
     env
@@ -66,14 +69,12 @@ def learn_response(lhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Respons
     response : Response
         Computes the same on other rows.
     y : ndarray of shape (n,) or (n, k)
-        The response on these rows; NaN where something is missing.
+        The response on these rows, codes of its levels for labels; NaN where something is missing.
 
     Raises
     ------
     FormulaError
         If it is not one factor, or several numeric ones joined by '+'.
-    DataError
-        If labels have one level, or more than two.
 
     Examples
     --------
@@ -98,23 +99,10 @@ def learn_response(lhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Respons
             "numbers can be joined by '+'."
         )
     levels = labelled[0].levels if labelled else ()
-    if labelled:
-        _check_two_levels(lhs, levels)
     names = (labelled[0].name,) if labelled else design.names
-    response = Response(lhs, names, design.inputs, levels, design)
+    ordered = bool(labelled) and labelled[0].ordered
+    response = Response(lhs, names, design.inputs, levels, ordered, design)
     return response, _joined([values[factor.name] for factor in factors], response)
-
-
-def _check_two_levels(lhs: str, levels: tuple[Any, ...]) -> None:
-    if len(levels) == 2:
-        return
-    what = "one level" if len(levels) == 1 else f"{len(levels)} levels"
-    raise DataError(
-        f"The response '{lhs}' has {what}, {listed(levels)}, and a response of labels needs two: "
-        "the second counts 1. Recode it, compare one level with the rest, as in "
-        f"I({lhs} == {levels[-1]!r}), or take unused categories away with "
-        ".cat.remove_unused_categories()."
-    )
 
 
 def _joined(values: list[Numbers], response: Response) -> Array:

@@ -34,6 +34,8 @@ class Labels:
     distinct: list[Any]
     contrast: Any = None
     levels: tuple[Any, ...] | None = None
+    ordered: bool = False
+    """Whether someone has said that the levels have an order, and which."""
 
     def marked(self) -> Any:
         """Give what patsy needs to order the levels and to choose their coding."""
@@ -124,7 +126,8 @@ def as_labels(value: Any, name: str, columns: Columns) -> Labels:
         cells: Any = value.array if isinstance(value, pd.Series) else value
         known = cells.categories.tolist()
         codes = cells.codes.astype(np.intp)
-        return Labels(codes, known, contrast, tuple(known) if levels is None else levels)
+        ordered = bool(cells.dtype.ordered) or levels is not None
+        return Labels(codes, known, contrast, tuple(known) if levels is None else levels, ordered)
     if value.dtype == bool:
         codes = np.asarray(value).astype(np.intp)
         return Labels(codes, [False, True], contrast, levels)
@@ -135,7 +138,7 @@ def as_labels(value: Any, name: str, columns: Columns) -> Labels:
             f"The factor '{name}' has a value that cannot be a level: {error}. Levels are texts, "
             "numbers or the like."
         ) from error
-    return Labels(codes, distinct.tolist(), contrast, levels)
+    return Labels(codes, distinct.tolist(), contrast, levels, levels is not None)
 
 
 def spread_labels(value: Any, rows: Mask) -> Any:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
-from deepglm.data import Rows
 from deepglm.errors import SpecificationError
 from deepglm.execution import Workers
-from deepglm.families import Family, adapt
+from deepglm.families import Level, MeanFamily
 from deepglm.inference import residuals
 from deepglm.inference.fitted import Array, Fitted
 from deepglm.likelihood import Likelihood
@@ -19,7 +20,8 @@ __all__ = [
     "deviance",
     "information_criterion",
     "loglike",
-    "null_mean",
+    "loglike_rows",
+    "null_model",
     "pearson_chi2",
     "pseudo_rsquared",
 ]
@@ -28,10 +30,27 @@ CRITERIA = ("aic", "bic", "qaic")
 PSEUDO = ("cs", "mcf")
 
 
-def loglike(family: Family, rows: Rows, eta: Array, scale: float) -> float:
-    """Complete log-likelihood at a dispersion, constants included."""
-    values = family.loglike_rows(rows.y, np.atleast_2d(eta), scale, rows.weight)
-    return float(rows.freq @ values)
+def loglike(fitted: Fitted, eta: Array, aux: Array, scale: float) -> float:
+    """Complete log-likelihood of a model's rows at a dispersion, constants included.
+
+    Parameters
+    ----------
+    fitted
+        The model.
+    eta, aux
+        (k_eta, n) linear predictors, and auxiliary parameters other than a dispersion.
+    scale
+        Dispersion.
+    """
+    return fitted.rows.total(loglike_rows(fitted, eta, aux, scale))
+
+
+def loglike_rows(fitted: Fitted, eta: Array, aux: Array, scale: float) -> Array:
+    """(n,) its parts."""
+    rows, family = fitted.rows, fitted.family.given(aux)
+    if isinstance(family, MeanFamily):
+        return family.loglike_rows(rows.y, eta, scale, rows.weight)
+    return family.rows(rows.y, eta, aux, rows.weight, Level.VALUE).value
 
 
 def concentrated_scale(fitted: Fitted) -> float | None:
@@ -46,29 +65,42 @@ def concentrated_scale(fitted: Fitted) -> float | None:
     return float(rows.freq @ (rows.weight * (rows.y - fitted.mu) ** 2)) / fitted.wnobs
 
 
-def deviance(family: Family, rows: Rows, mu: Array) -> float:
-    """Twice the log-likelihood lost against a perfect fit, at dispersion 1."""
-    return float(rows.freq @ family.unit_deviance(rows.y, mu, rows.weight))
+def deviance(fitted: Fitted, eta: Array, aux: Array) -> float:
+    """Twice the log-likelihood lost against a perfect fit, at dispersion 1.
+
+    Parameters
+    ----------
+    fitted, eta, aux
+        As for :func:`loglike`.
+    """
+    rows, family = fitted.rows, fitted.family.given(aux)
+    return rows.total(family.deviance_rows(rows.y, eta, aux, rows.weight))
 
 
 def pearson_chi2(fitted: Fitted) -> float:
-    """Sum of squared Pearson residuals."""
-    return float(fitted.rows.freq @ residuals.pearson(fitted) ** 2)
+    """Sum of squared Pearson residuals; over all classes, of a response of classes."""
+    if fitted.family.reading in ("classes", "ordered"):
+        values = residuals.pearson_of_classes(fitted)
+    else:
+        values = residuals.pearson(fitted) ** 2
+    return fitted.rows.total(values)
 
 
-def null_mean(family: Family, rows: Rows) -> Array:
-    """(n,) means of the model with an intercept and the offset only."""
-    total = rows.freq * rows.weight
-    mean = float(rows.y @ total / total.sum())
-    if (rows.offset == rows.offset[0]).all():
-        return np.full(rows.n, mean)
-    ones = np.ones((1, rows.n))
-    likelihood = Likelihood(Predictor(1), adapt(family, 1.0))
-    single = Rows(rows.y, (ones,), rows.offset, rows.weight, rows.freq)
-    free = np.ones(1, dtype=bool)
-    objective = Objective(likelihood, single, np.zeros(1), np.zeros(1), free, Workers())
-    outcome = glm(objective)
-    return np.asarray(family.mean(outcome.x[0] + rows.offset))
+def null_model(fitted: Fitted) -> tuple[Array, Array]:
+    """(k_eta, n) linear predictors and auxiliary parameters of intercepts and offset only."""
+    family, rows = fitted.unscaled.family, fitted.rows
+    flat = bool((rows.offset == rows.offset[0]).all())
+    if flat and isinstance(family, MeanFamily):
+        mean = np.average(rows.y, weights=rows.freq * rows.weight)
+        return np.full((1, rows.n), family.link.link(np.array([mean]))), np.empty(0)
+    likelihood = Likelihood(Predictor(1, (), family.k_eta), family)
+    single = replace(rows, designs=(np.ones((1, rows.n)),), constant=None)
+    size = likelihood.size
+    origin = np.zeros(size)
+    origin[family.k_eta :] = family.start_aux(rows.y, rows.weight * rows.freq)
+    free = np.ones(size, dtype=bool)
+    end = glm(Objective(likelihood, single, np.zeros(size), origin, free, Workers())).x
+    return end[: family.k_eta, None] + rows.offset, end[family.k_eta :]
 
 
 def information_criterion(kind: str, llf: float, k: float, n: float, scale: float | None) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from deepglm.families import Family
 from deepglm.inference.fitted import Array, Codes, Mask
 
-__all__ = ["Columns", "Effects", "column_effects", "representative_row"]
+__all__ = ["Columns", "Effects", "Outcomes", "column_effects", "representative_row"]
 
 
 @dataclass(frozen=True)
@@ -149,3 +149,100 @@ def _moved(
     if "ey" in method:
         return np.log(mu), X * (slope / mu)[:, None]
     return mu, X * slope[:, None]
+
+
+STEP = 1e-2
+"""Length of a difference, in standard errors; its error is of the fourth order."""
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """What columns do to a statistic of a response that has several, such as probabilities.
+
+    Parameters
+    ----------
+    family
+        Y given eta.
+    which
+        The statistic.
+    columns
+        Where.
+    method
+        "dydx", "eyex", "dyex" or "eydx".
+    dummies, counts
+        As for :func:`column_effects`.
+    """
+
+    family: Family
+    which: str
+    columns: Columns
+    method: str
+    dummies: Codes
+    counts: Codes
+
+    def rows(self, params: Array) -> Array:
+        """(S, n, p) effects in every row.
+
+        Parameters
+        ----------
+        params
+            (k_eta p + auxiliary,) coefficients of the columns in the user's units, predictor after
+            predictor, then the auxiliary parameters.
+        """
+        X = self.columns.X
+        p = X.shape[1]
+        B = params[: self.family.k_eta * p].reshape(self.family.k_eta, p)
+        aux = params[B.size :]
+        value, slopes = self._at(X, B, aux)
+        effects = np.einsum("skn,kj->snj", slopes, B)
+        if "ey" in self.method:
+            effects /= value[:, :, None]
+        if "ex" in self.method:
+            effects *= X
+        for j in (*self.dummies, *self.counts):
+            effects[:, :, j] = self._difference(B, aux, int(j))
+        return np.asarray(effects)
+
+    def average(self, params: Array) -> Array:
+        """(S, p) effects, averaged over the rows."""
+        share = self.columns.freq / self.columns.freq.sum()
+        return np.asarray(np.einsum("snj,n->sj", self.rows(params), share))
+
+    def jacobian(self, params: Array, V: Array) -> Array:
+        """(S, p, params) derivatives of :meth:`average`, by differences.
+
+        Parameters
+        ----------
+        params
+            As for :meth:`rows`.
+        V
+            Their covariance, which says how far a step is small.
+        """
+        error = np.sqrt(np.diag(V))
+        out = np.zeros((*self.average(params).shape, len(params)))
+        for k in np.flatnonzero(error > 0.0):
+            move = np.zeros_like(params)
+            move[k] = STEP * error[k]
+            near = self.average(params + move) - self.average(params - move)
+            far = self.average(params + 2 * move) - self.average(params - 2 * move)
+            out[..., k] = (8.0 * near - far) / (12.0 * move[k])
+        return out
+
+    def _at(self, X: Array, B: Array, aux: Array) -> tuple[Array, Array]:
+        """(S, n) statistic and (S, k_eta, n) slopes."""
+        eta = B @ X.T + self.columns.offset
+        value = np.atleast_2d(self.family.statistic(self.which, eta, aux))
+        slopes = self.family.statistic_slopes(self.which, eta, aux)[..., : len(B), :]
+        return value, slopes.reshape(len(value), len(B), -1)
+
+    def _difference(self, B: Array, aux: Array, j: int) -> Array:
+        x = self.columns.X[:, j]
+        dummy = j in self.dummies
+        low, high, width = (0.0 * x, 0.0 * x + 1.0, 1.0) if dummy else (x - 1.0, x + 1.0, 2.0)
+        ends = []
+        for values in (low, high):
+            X = self.columns.X.copy()
+            X[:, j] = values
+            value, _ = self._at(X, B, aux)
+            ends.append(np.log(value) if "ey" in self.method else value)
+        return np.asarray((ends[1] - ends[0]) / width)

@@ -13,7 +13,8 @@ __all__ = ["leverage"]
 def leverage(fitted: Fitted, N: Array, level: Level = Level.FISHER) -> Array:
     """Diagonal of the hat matrix of the linearised model.
 
-    ``h_i = w_i J_i N J_i'`` with ``J_i`` the derivative of eta by all free coefficients. With
+    ``h_i = w_i J_i N J_i'`` with ``J_i`` the derivative of eta by all free coefficients; of several
+    linear predictors it is the trace of that matrix. With
     ``N = (F + phi S)^-1`` and expected weights the values add up to the effective degrees of
     freedom.
 
@@ -26,8 +27,8 @@ def leverage(fitted: Fitted, N: Array, level: Level = Level.FISHER) -> Array:
     level
         Expected or observed weights ``w_i``; frequency weights are part of them.
     """
-    parts = [
-        block.freq * block.information * np.einsum("jm,jm->m", block.jacobian, N @ block.jacobian)
-        for block in fitted.blocks(level)
-    ]
+    parts = []
+    for block in fitted.blocks(level):
+        with np.errstate(invalid="ignore"):  # a row that counts nothing may have any mean
+            parts.append(np.where(block.freq > 0.0, block.freq * block.leverage(N), 0.0))
     return np.concatenate(parts)

@@ -8,61 +8,60 @@ import numpy as np
 
 from deepglm.errors import SpecificationError
 from deepglm.families import Family
-from deepglm.inference.fitted import Array
-from deepglm.predictor import Predictor, forward, jacobian
+from deepglm.inference.fitted import Array, channel_jacobian
+from deepglm.predictor import Predictor, forward
 
 __all__ = [
-    "WHICH",
-    "eta_jacobian",
+    "accepted",
+    "channels",
     "linear",
     "quadratic_form",
     "statistic",
-    "statistic_slope",
 ]
-
-WHICH = ("mean", "linear", "var_unscaled")
 
 
 def linear(predictor: Predictor, theta: Array, designs: Sequence[Array], offset: Array) -> Array:
-    """(m,) linear predictor of rows; NaN where an input is missing."""
-    return np.asarray(forward(predictor.unpack(theta), predictor, designs, 0).eta[0] + offset)
+    """(k_eta, m) linear predictors of rows; NaN where an input is missing."""
+    coefficients = predictor.unpack(theta[: predictor.size])
+    return np.asarray(forward(coefficients, predictor, designs, 0).eta + offset)
 
 
-def eta_jacobian(predictor: Predictor, theta: Array, designs: Sequence[Array]) -> Array:
-    """(size, m) derivatives of the linear predictor of rows by every coefficient."""
-    return jacobian(forward(predictor.unpack(theta), predictor, designs, 1), predictor)
+def channels(predictor: Predictor, theta: Array, designs: Sequence[Array]) -> Array:
+    """(channels, size, m) derivatives of linear predictors and auxiliary parameters of rows."""
+    coefficients = predictor.unpack(theta[: predictor.size])
+    state = forward(coefficients, predictor, designs, 1)
+    return channel_jacobian(state, predictor, len(theta) - predictor.size)
 
 
-def statistic(family: Family, eta: Array, which: str) -> Array:
-    """(m,) mean, linear predictor or variance function of rows.
+def statistic(family: Family, eta: Array, aux: Array, which: str | None) -> Array:
+    """(m,) or (S, m) statistic of rows; None is the family's first.
 
     Parameters
     ----------
     family
         Y given eta.
     eta
-        (m,) linear predictor.
+        (k_eta, m) linear predictors; NaN where an input is missing.
+    aux
+        Auxiliary parameters other than a dispersion.
     which
-        One of ``WHICH``.
+        One of the family's ``statistics``.
     """
-    if which == "linear":
-        return eta
-    if which == "mean":
-        return np.asarray(family.mean(eta))
-    if which == "var_unscaled":
-        return np.asarray(family.variance(family.mean(eta)))
-    accepted = ", ".join(repr(name) for name in WHICH)
-    raise SpecificationError(f"which={which!r} is not known; accepted are {accepted}.")
+    with np.errstate(invalid="ignore"):
+        return np.asarray(family.statistic(accepted(family, which), eta, aux))
 
 
-def statistic_slope(family: Family, eta: Array, which: str) -> Array:
-    """(m,) derivative of :func:`statistic` by eta."""
-    if which == "linear":
-        return np.ones_like(eta)
-    mu, slope = family.link.evaluate(eta, 1)
-    if which == "mean":
-        return np.asarray(slope)
-    return np.asarray(slope * family.statsmodels.variance.deriv(mu))
+def accepted(family: Family, which: str | None) -> str:
+    """The statistic of that name, if the family has one; None is its first."""
+    known = family.statistics
+    if which is None:
+        return known[0]
+    if which not in known:
+        names = ", ".join(repr(name) for name in known)
+        raise SpecificationError(
+            f"which={which!r} is not known; accepted for the {family.name} family are {names}."
+        )
+    return which
 
 
 def quadratic_form(J: Array, V: Array) -> Array:

@@ -210,14 +210,11 @@ def _white(fitted: Fitted, name: str, bread: Array, N: Array) -> Array:
     power = {"HC2": 0.5, "HC3": 1.0}.get(name, 0.0)
     R = np.zeros((0, len(N)))
     for block in fitted.blocks(Level.FISHER):
-        u = block.score
+        scores = block.scores * np.sqrt(block.freq)
         if power:
             # the leverage of one copy of the row, as if its repetitions were written out
-            J = block.jacobian
-            h = block.information * np.einsum("jm,jm->m", J, N @ J)
             with np.errstate(divide="ignore", invalid="ignore"):
-                u = u / (1.0 - h) ** power
-        scores = block.jacobian * (u * np.sqrt(block.freq))
+                scores /= (1.0 - block.leverage(N)) ** power
         if not np.isfinite(scores).all():
             return np.full_like(N, np.nan)
         R = np.asarray(np.linalg.qr(np.concatenate((R, scores.T)), mode="r"))
@@ -228,8 +225,7 @@ def _white(fitted: Fitted, name: str, bread: Array, N: Array) -> Array:
 def _scores(fitted: Fitted, frequency_power: float) -> Array:
     """(n, free) scores of the rows."""
     parts = [
-        (block.jacobian * (block.score * block.freq**frequency_power)).T
-        for block in fitted.blocks(Level.FISHER)
+        (block.scores * block.freq**frequency_power).T for block in fitted.blocks(Level.FISHER)
     ]
     return np.concatenate(parts)
 

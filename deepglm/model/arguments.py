@@ -12,6 +12,7 @@ import numpy as np
 from deepglm import families, links
 from deepglm.data import ModelData
 from deepglm.errors import (
+    DataError,
     FormulaError,
     SpecificationError,
     check_dense,
@@ -60,6 +61,22 @@ def check_family(family: families.Family, data: ModelData) -> None:
         families.check_own_family(family, y, weight, data.index[counted])
 
 
+def check_predictors(family: families.Family, intercept: int | None, data: ModelData) -> None:
+    """Raise where the columns or an offset make no sense for the linear predictors of a family."""
+    if family.cut_labels and intercept is None:
+        raise SpecificationError(
+            "the cut-points of an ordinal response are its intercepts, so that the formula needs "
+            "one. Leave '- 1' and '0 +' out."
+        )
+    given = [role for role in ("offset", "exposure") if role in data.variables]
+    if family.k_eta > 1 and given:
+        raise SpecificationError(
+            f"{given[0]}= adds to one linear predictor, and the {family.name} family has "
+            f"{family.k_eta}. Leave it out; for counts of classes the total is the number of "
+            "trials."
+        )
+
+
 def check_parameters(predictor: Predictor) -> None:
     """Raise where the information of all parameters would be too large a matrix."""
     sizes = [f"{p:,} x {q:,}" for net in predictor.networks for q, p in net.widths]
@@ -104,6 +121,18 @@ def both_deep_and_hidden(source: str, hidden: Any) -> FormulaError:
     )
 
 
+def impossible_start(family: families.Family, values: np.ndarray) -> DataError:
+    """The error for starting values that a family cannot have; its parameters are the last."""
+    names = family.cut_labels or family.aux_labels
+    given = ", ".join(
+        f"{value:g} for {name!r}"
+        for name, value in zip(names, values[len(values) - len(names) :], strict=True)
+    )
+    if family.cut_labels:
+        return DataError(f"start_params has {given}; cut-points must increase. Put them in order.")
+    return DataError(f"start_params has {given}, and a number above zero is needed. Give one.")
+
+
 def check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
     """Raise for limits that are no limits."""
     if maxiter is not None:
@@ -127,9 +156,21 @@ def ended_early(estimate: Estimate) -> str:
 
 def scale_request(family: families.Family, scale: Any) -> tuple[float | None, str]:
     """(scale inside the objective or None for free, how the reported scale comes about)."""
-    free = None if family.aux_names else 1.0
+    free = None if family.scale is None else 1.0
     if scale is None:
-        return free, "X2" if family.aux_names else "fixed"
+        return free, "X2" if free is None else "fixed"
+    estimated = family.statsmodels is not None and not isinstance(family, families.MeanFamily)
+    if estimated and scale != free:
+        keyword = "var_power" if free is None else "alpha"
+        raise SpecificationError(
+            f"scale={scale!r}: {family.name}() estimates its {keyword}, and beside that its scale "
+            f"cannot be held or replaced. Leave scale out, or give {keyword}= to the family."
+        )
+    if not isinstance(family, families.MeanFamily) and scale != 1:
+        raise SpecificationError(
+            f"scale={scale!r}: the {family.name} family has no dispersion. Leave scale out; robust "
+            "standard errors are cov_type='HC0' and others."
+        )
     if isinstance(scale, Real):
         return positive_number("scale", scale, " A number holds the dispersion fixed."), "fixed"
     kind = {"x2": "X2", "dev": "dev"}.get(str(scale).lower())

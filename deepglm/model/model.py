@@ -27,6 +27,7 @@ from deepglm.data.kinds import two_valued
 from deepglm.errors import (
     ConvergenceWarning,
     DataError,
+    NotAvailableError,
     SeparationWarning,
     SingleStartWarning,
     SpecificationError,
@@ -38,6 +39,8 @@ from deepglm.execution import workers
 from deepglm.families import Level
 from deepglm.inference.criteria import pearson_chi2
 from deepglm.inference.fitted import Fitted
+from deepglm.inference.prediction import statistic
+from deepglm.inference.units import Units
 from deepglm.likelihood import Likelihood, Sums
 from deepglm.model import arguments
 from deepglm.model.progress import reporter
@@ -144,6 +147,7 @@ class DeepGLM:
         if parsed.deep and hidden is not _DEFAULT_HIDDEN:
             raise arguments.both_deep_and_hidden(parsed.deep[0].source, hidden)
         units = () if parsed.deep else arguments.hidden_units(hidden)
+        family = families.Gaussian() if family is None else family
         request = Request(
             {
                 "offset": offset,
@@ -151,6 +155,8 @@ class DeepGLM:
                 "freq_weights": freq_weights,
                 "var_weights": var_weights,
             },
+            families.reading(family),
+            families.limits(family),
             subset,
             missing,
             standardize,
@@ -212,6 +218,7 @@ class DeepGLM:
         """
         units = arguments.hidden_units(hidden)
         truth_value("add_constant", add_constant)
+        family = families.Gaussian() if family is None else family
         request = Request(
             {
                 "offset": offset,
@@ -219,6 +226,8 @@ class DeepGLM:
                 "freq_weights": freq_weights,
                 "var_weights": var_weights,
             },
+            families.reading(family),
+            families.limits(family),
             subset,
             missing,
             standardize,
@@ -242,11 +251,10 @@ class DeepGLM:
         penalty: Any,
         standardize: bool,
     ) -> None:
-        self._adapted = families.adapt(families.Gaussian() if family is None else family)
+        self._family = family() if isinstance(family, type) else family
+        self._adapted = families.of_response(family, data.levels, data.rows.y)
         self._data = replace(data, link=self._adapted.link.name)
         self._check_response()
-        if "exposure" in data.variables:
-            self._data.check_takes_exposure()
         self.penalty = penalties.get(penalty)
         self.standardize = bool(standardize)
         networks = tuple(
@@ -263,10 +271,18 @@ class DeepGLM:
                 "term, or an intercept with '1'."
             )
         self._intercept = intercept_column(data.sources[0])
-        standards = data.standards
-        self._to_user = user_matrix(self.predictor, standards, self._intercept)
-        self._to_standard = standard_matrix(self.predictor, standards, self._intercept)
+        arguments.check_predictors(self._adapted, self._intercept, data)
+        if "exposure" in data.variables:
+            self._data.check_takes_exposure()
         self._problem = self._pose(skip)
+        self._units = Units(
+            self.predictor,
+            self._adapted,
+            user_matrix(self.predictor, data.standards, self._intercept),
+            standard_matrix(self.predictor, data.standards, self._intercept),
+            self._problem.intercept,
+            [source.names for source in data.sources],
+        )
         self._check_constant_response()
         self._check_size()
 
@@ -275,11 +291,12 @@ class DeepGLM:
     @property
     def family(self) -> Any:
         """The statsmodels family (or one of ours) of the response."""
-        return self._adapted.statsmodels
+        known = self._adapted.statsmodels
+        return self._family if known is None else known
 
     @property
     def endog(self) -> Array:
-        """Response on the rows kept: (n,), or (n, 2) for binomial counts."""
+        """Response on the rows kept: (n,) numbers or codes of levels, or (n, k) columns."""
         return self._data.endog
 
     @property
@@ -290,11 +307,7 @@ class DeepGLM:
     @property
     def exog_names(self) -> list[str]:
         """Names of the parameters, in the order of ``params``."""
-        return list(
-            self.predictor.names(
-                self._data.sources[0].names, [source.names for source in self._data.sources[1:]]
-            )
-        )
+        return list(self._units.names)
 
     @property
     def exog(self) -> Array:
@@ -306,7 +319,7 @@ class DeepGLM:
 
     @property
     def n_trials(self) -> Array:
-        """Binomial trials per row, ones for other responses."""
+        """Binomial or multinomial trials per row, ones for other responses."""
         return self._data.trials
 
     @property
@@ -345,7 +358,8 @@ class DeepGLM:
         """First derivative of :meth:`loglike` by the parameters, (size,)."""
         sums = self._sums(params, Level.SCORE, scale)
         assert sums.score is not None
-        return self._to_standard.T @ sums.score[: self.predictor.size]
+        k = self._units.size
+        return self._units.backwards(self._inside(params)).T @ sums.score[:k]
 
     def hessian(self, params: Any, scale: float | None = None, observed: bool = True) -> Array:
         """Second derivative of :meth:`loglike`, or its expectation, (size, size).
@@ -360,8 +374,13 @@ class DeepGLM:
         level = Level.OBSERVED if observed else Level.FISHER
         sums = self._sums(params, level, scale)
         assert sums.information is not None
-        k = self.predictor.size
-        return -(self._to_standard.T @ sums.information[:k, :k] @ self._to_standard)
+        assert sums.score is not None
+        k, theta = self._units.size, self._inside(params)
+        B = self._units.backwards(theta)
+        inner = sums.information[:k, :k]
+        if observed:  # where the map is bent, the score has a share in the second derivative
+            inner = inner + self._units.bend(theta, B.T @ sums.score[:k])
+        return -(B.T @ inner @ B)
 
     def information(self, params: Any, scale: float | None = None) -> Array:
         """Fisher information of the parameters, (size, size)."""
@@ -369,19 +388,20 @@ class DeepGLM:
 
     def penalized_loglike(self, params: Any, scale: float | None = None) -> float:
         """What a fit maximises, for parameters in the user's units."""
-        theta = self._to_standard @ self._array(params)
-        return self.loglike(params, scale) - 0.5 * float(self._problem.precision @ theta**2)
+        return self.loglike(params, scale) + 0.5 * float(self._inside(params) @ self._pull(params))
 
     def penalized_score(self, params: Any, scale: float | None = None) -> Array:
         """First derivative of :meth:`penalized_loglike`."""
-        theta = self._to_standard @ self._array(params)
-        return self.score(params, scale) - self._to_standard.T @ (self._problem.precision * theta)
+        B = self._units.backwards(self._inside(params))
+        return self.score(params, scale) + B.T @ self._pull(params)
 
     def penalized_hessian(
         self, params: Any, scale: float | None = None, observed: bool = True
     ) -> Array:
         """Second derivative of :meth:`penalized_loglike`."""
-        S = self._to_standard.T @ (self._problem.precision[:, None] * self._to_standard)
+        theta, k = self._inside(params), self.predictor.size
+        B = self._units.backwards(theta)
+        S = B[:k].T @ (self._problem.precision[:, None] * B[:k])
         return self.hessian(params, scale, observed) - S
 
     def estimate_scale(self, params: Any) -> float:
@@ -392,10 +412,9 @@ class DeepGLM:
         freedom, it is the mean deviance: the maximum likelihood dispersion of Gaussian and inverse
         Gaussian responses.
         """
-        if not self._adapted.aux_names:
+        if self._adapted.scale is not None:
             return 1.0
-        theta = self._to_standard @ self._array(params)
-        problem = self._problem
+        theta, problem = self._inside(params), self._problem
         if self.predictor.networks or problem.precision.any():
             return problem.mean_deviance(theta)
         df = float(problem.rows.freq.sum() - problem.free.sum())
@@ -414,9 +433,9 @@ class DeepGLM:
         *,
         exposure: Any = None,
         offset: Any = None,
-        which: str = "mean",
+        which: str | None = None,
     ) -> Array:
-        """Mean or linear predictor at parameters in the user's units.
+        """Mean, probabilities or linear predictor at parameters in the user's units.
 
         Parameters
         ----------
@@ -429,21 +448,24 @@ class DeepGLM:
             A column name, an array or a number; by default the columns named at construction. An
             exposure adds its logarithm, and an array serves these rows only.
         which
-            "mean", "linear" (offset included) or "var_unscaled".
+            What the family predicts of a row, such as "mean", "prob" or "linear" (offset included);
+            by default its first: the mean, or the probabilities of classes.
+
+        Returns
+        -------
+        ndarray
+            (n,), or (n, k) for statistics of several values such as probabilities.
         """
-        theta = self._to_standard @ self._array(params)
+        theta = self._inside(params)
         plain = exog is None and exposure is None and offset is None
         eta = self._eta(theta) if plain else self._eta_on(theta, exog, exposure, offset)
-        if which == "linear":
-            return np.asarray(eta[0])
-        mu = self._adapted.mean(eta[0])
-        if which == "mean":
-            return np.asarray(mu)
-        if which == "var_unscaled":
-            return np.asarray(self._adapted.variance(mu))
-        raise SpecificationError(
-            f"which={which!r} is not known; accepted are 'mean', 'linear', 'var_unscaled'."
-        )
+        latent = which in ("latent", "linear")  # which do not depend on limits
+        family = self._adapted if latent else self._on_rows(exog, eta.shape[1])
+        k, cut = self.predictor.size, self._units.cut
+        values = statistic(family, eta, theta[k:], which)
+        if which == "linear" and cut is not None:
+            values = values - self._units.from_standard[cut] @ theta[:k]
+        return np.asarray(values.T)
 
     # -- fitting ----------------------------------------------------------------------------
 
@@ -513,13 +535,15 @@ class DeepGLM:
             whole_number("starts", starts, least, " None chooses how many.")
         check_covariance(self, cov_type, cov_kwds)
         fixed, kind = arguments.scale_request(self._adapted, scale)
-        theta = None if start_params is None else self._to_standard @ self._start(start_params)
+        theta = None if start_params is None else self._start(start_params)
         fit = fit_network if self.predictor.networks else fit_glm
         with (
             watching(max_seconds) as watch,
             reporter(progress) as report,
             workers(n_jobs, self.nobs) as crew,
             arguments.naming_rows(self._data),
+            # a step that overflows is refused, and a NaN of a family is an error of its own
+            np.errstate(over="ignore", invalid="ignore", divide="ignore"),
         ):
             options = Options(method, starts, seed, maxiter, tol, watch, report)
             solution = fit(self._problem, crew, fixed, theta, options)
@@ -550,13 +574,16 @@ class DeepGLM:
         return results
 
     def _estimate(self, solution: Solution, fixed: float | None, kind: str) -> Estimate:
-        problem = self._problem
+        problem, units = self._problem, self._units
+        extra = units.size - self.predictor.size
+        theta = np.concatenate((solution.theta, solution.aux[:extra]))
         return Estimate(
-            theta=solution.theta,
-            params=self._to_user @ solution.theta,
-            free=problem.free,
-            aliased=problem.aliased,
-            precision=solution.precision,
+            theta=theta,
+            params=units.reported(theta),
+            aux=solution.aux,
+            free=np.concatenate((problem.free, np.ones(extra, dtype=bool))),
+            aliased=np.concatenate((problem.aliased, np.zeros(extra, dtype=bool))),
+            precision=np.concatenate((solution.precision, np.zeros(extra))),
             scale=np.nan if fixed is None or kind != "fixed" else fixed,
             scale_kind=kind,
             scale_objective=solution.scale,
@@ -567,7 +594,7 @@ class DeepGLM:
             reason=solution.reason,
             starts=solution.starts,
             modes=tuple(
-                mode._replace(params=self._to_user @ mode.params[: len(solution.theta)])
+                mode._replace(params=units.reported(mode.params[: units.size]))
                 for mode in solution.modes
             ),
             history=solution.outcome.history,
@@ -579,14 +606,27 @@ class DeepGLM:
     # -- pieces -----------------------------------------------------------------------------
 
     def _array(self, params: Any, name: str = "params") -> Array:
-        values = as_floats(params, name)
-        if values.shape != (self.predictor.size,):
+        values, size = as_floats(params, name), self._units.size
+        if values.shape != (size,):
             raise DataError(
-                f"{name} has shape {values.shape}; this model has {self.predictor.size} parameters "
+                f"{name} has shape {values.shape}; this model has {size} parameters "
                 "(model.exog_names lists them)."
             )
         # A coefficient that was set aside is shown as NaN and is zero inside.
-        return np.where(self._problem.aliased & np.isnan(values), 0.0, values)
+        aliased = np.zeros(size, dtype=bool)
+        aliased[: self.predictor.size] = self._problem.aliased
+        return np.where(aliased[list(self._units.order)] & np.isnan(values), 0.0, values)
+
+    def _inside(self, params: Any) -> Array:
+        """(size,) parameters of a fit from reported ones."""
+        return self._units.inside(self._array(params))
+
+    def _pull(self, params: Any) -> Array:
+        """(size,) derivative of minus the penalty by the parameters of a fit."""
+        k, theta = self.predictor.size, self._inside(params)
+        pull = np.zeros_like(theta)
+        pull[:k] = -self._problem.precision * theta[:k]
+        return pull
 
     def _start(self, start_params: Any) -> Array:
         values = self._array(start_params, "start_params")
@@ -596,12 +636,21 @@ class DeepGLM:
                 f"start_params has the value {values[bad[0]]} for {self.exog_names[bad[0]]!r}; "
                 "starting values are finite. Give another value, such as 0."
             )
-        return values
+        theta = self._units.inside(values)
+        if not np.isfinite(theta).all():
+            raise arguments.impossible_start(self._adapted, values)
+        return theta
 
     def _sums(self, params: Any, level: Level, scale: float | None) -> Sums:
-        values = self._array(params)
-        phi = self.estimate_scale(values) if scale is None else float(scale)
-        theta = self._to_standard @ values
+        if self._adapted.scale is None and not isinstance(self._adapted, families.MeanFamily):
+            others = " and ".join(repr(name) for name in self._adapted.aux_labels)
+            raise NotAvailableError(
+                f"the log-likelihood of this model depends on {others} as well, which are not "
+                "among the parameters. Give the power to the family, as in Tweedie(var_power=1.5); "
+                "results.llf is the log-likelihood at the maximum."
+            )
+        theta = self._inside(params)
+        phi = self.estimate_scale(params) if scale is None else float(scale)
         likelihood = Likelihood(self.predictor, families.adapt(self._adapted, phi))
         with workers(1, self.nobs) as crew, arguments.naming_rows(self._data):
             sums = crew.sums(likelihood, theta, self._data.rows, level)
@@ -613,15 +662,19 @@ class DeepGLM:
         return sums
 
     def _eta(self, theta: Array) -> Array:
-        """(k_eta, n) linear predictor on the rows of the model, offset included."""
+        """(k_eta, n) linear predictors on the rows of the model, offset included."""
         return Likelihood(self.predictor, self._adapted).eta(theta, self._data.rows)
+
+    def _on_rows(self, exog: Any, m: int) -> families.Family:
+        """The family with the limits of the rows, where it has limits by row."""
+        return families.with_limits(self._adapted, *self._data.limits_on(exog, m))
 
     def _eta_on(self, theta: Array, exog: Any, exposure: Any, offset: Any) -> Array:
         """(k_eta, m) linear predictor on new rows."""
         designs = list(self._data.rows.designs) if exog is None else self._data.designs(exog)
         added = self._data.offset_on(exog, designs[0].shape[1], offset, exposure)
-        state = forward(self.predictor.unpack(theta), self.predictor, designs, 0)
-        return state.eta + added
+        coefficients = self.predictor.unpack(theta[: self.predictor.size])
+        return forward(coefficients, self.predictor, designs, 0).eta + added
 
     def _pose(self, skip: bool) -> Problem:
         """The estimation problem: what is free, what is pinned, what is preferred."""
@@ -630,7 +683,8 @@ class DeepGLM:
         if self._intercept is not None:
             first = np.arange(self.predictor.k_eta) * self.predictor.k_glm
             intercept[first + self._intercept] = True
-        scale = response_scale(self._adapted, self._data)
+        rows = self._data.rows
+        scale = self._adapted.response_scale(rows.y, rows.freq * rows.weight)
         intercepts = self.predictor.hidden_intercepts | intercept
         dummies = [two_valued(X) for X in self._data.rows.designs[1:]]
         kinds = penalties.kinds(self.predictor, intercepts, dummies, scale)
@@ -650,32 +704,41 @@ class DeepGLM:
 
     def _check_response(self) -> None:
         data, family = self._data, self._adapted
-        proportions = family.mean_range == (0.0, 1.0)
-        if data.endog.ndim == 2 and not proportions:
+        number = family.reading == "number"
+        if data.endog.ndim == 2 and number:
             raise DataError(
                 f"the response {self.endog_names!r} has two columns, successes and failures, which "
                 f"the {family.name} family does not have. Use Binomial(), or give one column."
             )
-        if any(isinstance(level, str) for level in data.levels) and not proportions:
+        if any(isinstance(level, str) for level in data.levels) and number:
             raise DataError(
                 f"the response {self.endog_names!r} has the labels {data.levels[0]!r} and "
                 f"{data.levels[1]!r}, and the {family.name} family needs numbers. Use Binomial(), "
                 "which counts the second label 1, or recode it."
             )
         family.check_response(data.rows.y, self.endog_names, data.index)
+        counted = data.rows.freq * data.rows.weight > 0
+        if not counted.all():  # rows of no weight are not there: they hold no level either
+            seen = data.rows.y[..., counted]
+            family.check_response(seen, self.endog_names, data.index[counted])
         arguments.check_family(family, data)
 
     def _check_constant_response(self) -> None:
-        rows = self._data.rows
+        rows, family = self._data.rows, self._adapted
+        if family.statsmodels is not None and not isinstance(family, families.MeanFamily):
+            # its parameter is estimated, and the mean is the same at any value of it
+            family = family.given(family.start_aux(rows.y, rows.freq))
+        if not isinstance(family, families.MeanFamily):
+            return
         counted = rows.freq > 0
         seen = rows.y[counted]
         if not (seen == seen[0]).all():
             return
-        low, high = self._adapted.mean_range
+        low, high = family.mean_range
         reason = ""
         if not low < seen[0] < high:
             reason = "the likelihood rises without end as the fitted mean approaches it"
-        elif self._adapted.aux_names and self._fits_any_level():
+        elif family.scale is None and self._fits_any_level():
             reason = "the dispersion is zero and the likelihood has no maximum"
         if reason:
             raise DataError(
@@ -744,21 +807,4 @@ def _check_inputs(data: ModelData) -> None:
             )
 
 
-def response_scale(family: families.Family, data: ModelData) -> float:
-    """Scale of the response on the link scale: what an O(1) prior on output weights is O(1) in.
-
-    Links that turn ratios or probabilities into numbers have the unit 1. Others carry the unit of
-    the response: the standard deviation of y, taken to the link scale by the link's derivative.
-    """
-    if family.link.group not in ("linear", "scale"):
-        return 1.0
-    rows = data.rows
-    total = rows.freq * rows.weight
-    mean = float(rows.y @ total / total.sum())
-    sd = float(np.sqrt(np.maximum((rows.y - mean) ** 2 @ total / total.sum(), 0.0)))
-    slope = float(family.link.evaluate(family.link.link(np.array([mean])), 1)[1][0])
-    value = sd / abs(slope) if slope else sd
-    return value if np.isfinite(value) and value > 0 else 1.0
-
-
-__all__ = ["DeepGLM", "response_scale"]
+__all__ = ["DeepGLM"]

@@ -107,7 +107,8 @@ def partial_means(
     -------
     DataFrame
         For every model and value: ``mean``, and ``share``, the part of the rows whose own value is
-        nearest to it.
+        nearest to it. Of a response of classes every class has lines of its own, its name after
+        that of the model, and ``mean`` is its mean probability.
 
     Notes
     -----
@@ -133,28 +134,38 @@ def partial_means(
         raise SpecificationError("values is empty: give at least one value of the input.")
     share = _shares(data[input], points)
     rows = [
-        {
-            "model": name,
-            "input": input,
-            "value": value,
-            "mean": _mean(result, data, input, value, exposure),
-            "share": part,
-        }
+        {"model": _line(name, outcome), "input": input, "value": value, "mean": mean, "share": part}
         for name, result in models.items()
         for value, part in zip(points, share, strict=True)
+        for outcome, mean in _means(result, data, input, value, exposure).items()
     ]
-    return pd.DataFrame(rows)
+    frame = pd.DataFrame(rows)
+    order = {line: k for k, line in enumerate(dict.fromkeys(frame["model"]))}
+    return frame.sort_values("model", key=lambda m: m.map(order), kind="stable", ignore_index=True)
 
 
-def _mean(result: Any, data: pd.DataFrame, input: str, value: Any, exposure: Any) -> float:
+def _line(name: Any, outcome: Any) -> Any:
+    """What a line is called: the model, and the class of its response."""
+    if outcome is None:
+        return name
+    return f"{name}: {outcome}" if name else str(outcome)
+
+
+def _means(
+    result: Any, data: pd.DataFrame, input: str, value: Any, exposure: Any
+) -> dict[Any, float]:
+    """Mean of the rows by class of the response, or by None where it has none."""
     means = result.predict(data.assign(**{input: value}), exposure=exposure)
-    missing = np.flatnonzero(np.isnan(means.to_numpy()))
+    by_row = means.to_numpy().reshape(len(means), -1).sum(axis=1)
+    missing = np.flatnonzero(np.isnan(by_row))
     if len(missing):
         raise DataError(
             f"{len(missing)} rows cannot be predicted with {input} = {value!r}, the first of them "
             f"row {means.index[missing[0]]!r}: an input is missing. Leave such rows out of data."
         )
-    return float(means.mean())
+    if isinstance(means, pd.DataFrame):
+        return {outcome: float(column.mean()) for outcome, column in means.items()}
+    return {None: float(means.mean())}
 
 
 def _shares(column: pd.Series, points: list[Any]) -> Array:

@@ -34,11 +34,33 @@ class Pass:
     """First derivative of every layer's inverse link at a_l."""
     h2: tuple[Array, ...]
     """Second derivative; empty unless asked for."""
+    across: tuple[bool, ...]
+    """Which layers share one inverse link, softmax; h1 and h2 are then the units themselves."""
 
     @property
     def z(self) -> tuple[Array, ...]:
         """Inputs of every layer and the last hidden units: (inputs, m), ..., (units, m)."""
         return (*(z[1:] for z in self.below), self.last)
+
+    def pull(self, level: int, delta: Array, axis: int = 0) -> Array:
+        """Derivatives by a layer's linear predictors of derivatives by its units, in their place.
+
+        Parameters
+        ----------
+        level
+            Number of the layer.
+        delta
+            (..., units, ..., m) derivatives by the units, overwritten.
+        axis
+            Where the units stand.
+        """
+        h1 = self.h1[level]
+        if delta.ndim == 3:
+            h1 = h1[:, None] if axis == 0 else h1
+        if self.across[level]:
+            delta -= (h1 * delta).sum(axis=axis, keepdims=True)
+        delta *= h1
+        return delta
 
 
 @dataclass(frozen=True)
@@ -100,7 +122,8 @@ def _forward_network(
             h1.append(derivatives[1])
         if order > 1:
             h2.append(derivatives[2])
-    return Pass(tuple(layers), v, tuple(below), z[1:], tuple(h1), tuple(h2)), inside
+    across = tuple(link.across for link in network.links)
+    return Pass(tuple(layers), v, tuple(below), z[1:], tuple(h1), tuple(h2), across), inside
 
 
 def _room(shape: tuple[int, ...]) -> Array:
@@ -130,7 +153,7 @@ def backward(state: Forward, r: Array) -> Array:
         grads = [_times(r, one.last)]
         delta = one.v.T * r if len(r) == 1 else np.dot(one.v.T, r)
         for depth in range(len(one.layers) - 1, -1, -1):
-            delta *= one.h1[depth]
+            delta = one.pull(depth, delta)
             grads.append(np.dot(delta, one.below[depth].T).ravel())
             if depth:
                 delta = np.dot(one.layers[depth][:, 1:].T, delta)
@@ -149,11 +172,14 @@ def _times(r: Array, X: Array) -> Array:
 
 def unit_derivatives(one: Pass, k: int) -> list[Array]:
     """``d eta_k / d a_l`` of every layer of a deep term, (units, m) each."""
-    delta = one.h1[-1] * one.v[k][:, None]
+    last = len(one.layers) - 1
+    if one.across[last]:
+        delta = one.pull(last, np.repeat(one.v[k][:, None], one.last.shape[1], axis=1))
+    else:
+        delta = one.h1[last] * one.v[k][:, None]
     deltas = [delta]
-    for depth in range(len(one.layers) - 2, -1, -1):
-        delta = np.dot(one.layers[depth + 1][:, 1:].T, delta)
-        delta *= one.h1[depth]
+    for depth in range(last - 1, -1, -1):
+        delta = one.pull(depth, np.dot(one.layers[depth + 1][:, 1:].T, delta))
         deltas.append(delta)
     return deltas[::-1]
 

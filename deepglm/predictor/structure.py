@@ -149,7 +149,10 @@ class Predictor:
         return pack(coefficients) > 0
 
     def names(
-        self, glm_names: Sequence[str], input_names: Sequence[Sequence[str]]
+        self,
+        glm_names: Sequence[str],
+        input_names: Sequence[Sequence[str]],
+        eta_names: Sequence[str] = (),
     ) -> tuple[str, ...]:
         """Name every coefficient by its regressor; hidden ones by their layer and unit as well.
 
@@ -159,6 +162,8 @@ class Predictor:
             Names of the final layer's own columns.
         input_names
             Names of the input columns of every deep term.
+        eta_names
+            Names of the linear predictors where there are several; by default ``eta1``, ...
 
         Examples
         --------
@@ -167,7 +172,8 @@ class Predictor:
         >>> p.names(["Intercept"], [["x"]])
         ('Intercept', 'layer1.unit1[Intercept]', 'layer1.unit1[x]', 'layer1.unit1')
         """
-        names = list(glm_names) if self.k_eta == 1 else _repeated(glm_names, self.k_eta)
+        etas = eta_names or [f"eta{k}" for k in range(1, self.k_eta + 1)]
+        names = list(glm_names) if self.k_eta == 1 else _repeated(glm_names, etas)
         for t, (network, inputs) in enumerate(zip(self.networks, input_names, strict=True), 1):
             prefix = f"deep{t}." if len(self.networks) > 1 else ""
             below = ["Intercept", *inputs]
@@ -175,12 +181,12 @@ class Predictor:
                 units = [f"{prefix}layer{depth}.unit{k}" for k in range(1, q + 1)]
                 names += [f"{unit}[{name}]" for unit in units for name in below]
                 below = ["Intercept", *units]
-            names += units if self.k_eta == 1 else _repeated(units, self.k_eta)
+            names += units if self.k_eta == 1 else _repeated(units, etas)
         return tuple(names)
 
 
-def _repeated(names: Sequence[str], k_eta: int) -> list[str]:
-    return [f"eta{k}:{name}" for k in range(1, k_eta + 1) for name in names]
+def _repeated(names: Sequence[str], etas: Sequence[str]) -> list[str]:
+    return [f"{eta}:{name}" for eta in etas for name in names]
 
 
 def pack(coefficients: Coefficients) -> Array:

@@ -36,6 +36,11 @@ def check_structure(predictor: Predictor, skip: bool) -> None:
         for level, ((q, p), link, nxt) in enumerate(
             zip(network.widths, network.links, above, strict=True), 1
         ):
+            if link.across and q < 2:
+                raise SpecificationError(
+                    f"layer {level} has one {link.name} unit, which is 1 in every row. Use two "
+                    "units or more, or another activation."
+                )
             if _quadratic(link, nxt) and q > p:
                 raise SpecificationError(
                     f"layer {level} has {q} square units of {p} inputs: together they are one "
@@ -58,12 +63,15 @@ def check_structure(predictor: Predictor, skip: bool) -> None:
 
 
 def zeros(predictor: Predictor, skip: bool = False) -> Mask:
-    """Which coefficients of square units are held at zero, (size,).
+    """Which coefficients of square and softmax units are held at zero, (size,).
 
     A layer of square units under one linear predictor is a quadratic form, which rotations of the
     units into each other leave as it is: unit ``k`` has no slopes on the first ``k - 1`` inputs.
     Where the inputs enter the final layer as well, intercepts of the units would only move linear
     terms, and are zero.
+
+    Softmax units do not change if all get the same linear predictor in addition, and add up to one:
+    the last of them is the reference, with a linear predictor of zero and no weight above it.
 
     Parameters
     ----------
@@ -75,6 +83,9 @@ def zeros(predictor: Predictor, skip: bool = False) -> Mask:
     marks = predictor.unpack(np.zeros(predictor.size))
     for t, network in enumerate(predictor.networks):
         for level, link in enumerate(network.links):
+            if link.across:
+                marks.layers[t][level][-1] = 1.0
+                _above(marks, t, level)[:, -1] = 1.0
             if _quadratic(link, len(_above(marks, t, level))):
                 B = marks.layers[t][level]
                 for k in range(1, len(B)):
@@ -94,7 +105,7 @@ def pins(predictor: Predictor, skip: bool = False) -> Mask:
     * exp: the intercept of the unit is 0 (its coefficient above carries the level);
     * ReLU, leaky ReLU, square, reciprocal and powers: one coefficient above the unit is +1 or -1
       (times the scale of the response in the final layer);
-    * square: some slopes are 0 as well, see :func:`zeros`;
+    * square: some slopes are 0 as well, and softmax has a reference, see :func:`zeros`;
     * identity: the coefficients above the first units are the identity matrix, intercepts 0.
 
     Parameters
@@ -261,5 +272,7 @@ def _sort(c: Coefficients, network: Network, t: int, level: int, sd: Array) -> N
     if _quadratic(network.links[level], len(above)):
         return  # so do the zeros
     order = np.argsort(-np.linalg.norm(above, axis=0) * sd, kind="stable")
+    if network.links[level].across:  # the reference stays where it is
+        order = np.append(order[order != len(order) - 1], len(order) - 1)
     B[:] = B[order]
     above[:] = above[:, order]

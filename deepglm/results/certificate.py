@@ -189,7 +189,9 @@ def named_certificate(model: Any, certificate: Certificate) -> NamedCertificate:
     certificate
         What its fit found, by number.
     """
-    names = [*model.exog_names, *model._adapted.aux_names]
+    units = model._units
+    names = [*model.predictor.names(*units.column_names[:1], units.column_names[1:])]
+    names += model._adapted.aux_names
     return NamedCertificate(
         certificate.status,
         certificate.decrement,
@@ -207,12 +209,19 @@ def named_certificate(model: Any, certificate: Certificate) -> NamedCertificate:
 
 def _separating(model: Any, direction: Array) -> pd.Series:
     """A separating direction in the user's units, its most important slope first and of size 1."""
-    direction = direction[: model.predictor.size]
-    if not direction.any():
+    units, k = model._units, model.predictor.size
+    if not direction[:k].any():
         return pd.Series(dtype=float)
-    in_user_units = model._to_user @ direction
-    slopes = np.where(model._problem.intercept, 0.0, direction)
-    largest = int(np.abs(slopes if slopes.any() else direction).argmax())
+    order = list(units.order)
+    inside = np.zeros(units.size)
+    inside[:k] = direction[:k]
+    in_user_units = units.along(inside)
+    slope = np.ones(units.size, dtype=bool)
+    slope[:k] = ~model._problem.intercept
+    slopes = np.where(slope, inside, 0.0)[order]
+    if model.predictor.k_eta > 1:  # internal linear predictors are mixtures of those reported
+        slopes = np.where(slope[order], in_user_units, 0.0)
+    largest = int(np.abs(slopes if slopes.any() else inside[order]).argmax())
     return _by_size(in_user_units / abs(in_user_units[largest]), slopes, model.exog_names)
 
 

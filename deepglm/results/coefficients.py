@@ -30,15 +30,45 @@ class Coefficients(Frozen):
     @property
     def params(self) -> pd.Series:
         """Coefficients in the user's units; NaN for columns set aside as aliased."""
-        estimate = self._estimate
-        return self._labelled(np.where(estimate.aliased, np.nan, estimate.params))
+        return self._labelled(np.where(self._aliased, np.nan, self._estimate.params))
+
+    @property
+    def _order(self) -> list[int]:
+        """Where every reported parameter stands in the fit."""
+        return list(self._model._units.order)
+
+    @property
+    def _aliased(self) -> Mask:
+        """(size,) reported parameters whose columns were set aside."""
+        return np.asarray(self._estimate.aliased[self._order])
+
+    @property
+    def auxiliary(self) -> pd.DataFrame:
+        """Auxiliary parameters of the family by maximum likelihood, with standard errors.
+
+        The alpha of a negative binomial, the power of a Tweedie, cut-points, the log of a sigma or
+        of a dispersion; empty for a family without any. Columns: ``estimate`` and ``std_err``:
+        those of ``params`` and ``bse`` where they are among the parameters, and for a dispersion
+        and what is estimated beside it from the joint observed information.
+        """
+        family, aux = self._numbers.full, self._estimate.aux
+        if family.scale is not None:
+            first = self._model.predictor.size - bool(family.cut_labels)
+            both = {"estimate": self.params, "std_err": self.bse}
+            return pd.DataFrame(both).iloc[first:]
+        if not len(aux):
+            return pd.DataFrame({"estimate": [], "std_err": []}, dtype=float)
+        errors = self._numbers.auxiliary_errors
+        return pd.DataFrame(
+            {"estimate": family.reported(aux)[0], "std_err": errors}, index=list(family.aux_labels)
+        )
 
     @property
     def edf_by_coefficient(self) -> pd.Series:
         """Effective degrees of freedom of each coefficient; they add up to ``edf``."""
-        values = np.zeros(self._model.predictor.size)
+        values = np.zeros(self._model._units.size)
         values[self._estimate.free] = self._numbers.edf_by_coefficient
-        return self._labelled(values, "edf")
+        return self._labelled(values[self._order], "edf")
 
     @property
     def withheld(self) -> str:
@@ -100,14 +130,14 @@ class Coefficients(Frozen):
     @cached_property
     def _cov(self) -> Array:
         """(size, size) covariance in the user's units, finite inside."""
-        size = self._model.predictor.size
+        size = self._model._units.size
         if self._robust is None:
             return np.full((size, size), np.nan)
         return self._numbers.in_user_units(self._robust.cov)
 
     @cached_property
     def _normalized(self) -> Array:
-        size = self._model.predictor.size
+        size = self._model._units.size
         N = self._numbers.normalized
         if self._numbers.withheld or N is None:
             return np.full((size, size), np.nan)
@@ -117,17 +147,17 @@ class Coefficients(Frozen):
     def _shown(self) -> Mask:
         """(size,) coefficients that carry a standard error: estimated, or made from such."""
         moves = np.abs(self._numbers.to_user[:, self._estimate.free]).sum(axis=1) > 0
-        return np.asarray(moves & ~self._estimate.aliased)
+        return np.asarray(moves & ~self._aliased)
 
     @property
     def fixed(self) -> pd.Series:
         """Which coefficients are fixed by construction, to remove a symmetry of a layer."""
-        return self._labelled(~self._shown & ~self._estimate.aliased)
+        return self._labelled(~self._shown & ~self._aliased)
 
     @property
     def aliased(self) -> pd.Series:
         """Which coefficients belong to columns that earlier columns determine."""
-        return self._labelled(self._estimate.aliased.copy())
+        return self._labelled(self._aliased)
 
     def _as_shown(self, cov: Array) -> Array:
         hidden = ~self._shown
@@ -244,8 +274,13 @@ class Coefficients(Frozen):
 
     @property
     def tvalues(self) -> pd.Series:
-        """Coefficients over their standard errors; NaN for a model with hidden layers."""
+        """Coefficients over their standard errors; NaN for a model with hidden layers.
+
+        NaN as well for a parameter whose value zero is the end of its range, such as an alpha.
+        """
         values = self.params / self.bse
+        if not self._numbers.fitted.family.aux_may_be_zero:
+            values.iloc[self._model.predictor.size :] = np.nan
         return values * np.nan if self._deep else values
 
     @property
@@ -269,7 +304,7 @@ class Coefficients(Frozen):
         known = np.asarray(np.abs(R[:, self._shown]).sum(axis=1) > 0)
         if not estimate.aliased.any():
             return known
-        touched = np.abs(R[:, estimate.aliased]).sum(axis=1) > 0
+        touched = np.abs(R[:, self._aliased]).sum(axis=1) > 0
         inside = estimable(
             R @ self._numbers.to_user, estimate.free, estimate.aliased, self._numbers.aliasing
         )
@@ -358,8 +393,8 @@ class Coefficients(Frozen):
             As in :meth:`wald_test`.
         """
         self._refuse_deep("wald_test_terms", "bse and cov_params() hold the joint values.")
-        eye = np.eye(self._model.predictor.size)
-        terms = [(name, eye[lo:hi]) for name, (lo, hi) in self._term_slices().items()]
+        eye = np.eye(self._model._units.size)
+        terms = [(name, eye[where]) for name, where in self._term_places().items()]
         combined = [
             (part, np.vstack([R for name, R in terms if part in name]))
             for part in combine_terms or []
@@ -371,12 +406,31 @@ class Coefficients(Frozen):
         ]
         return contrasts.terms_table(tests, self.use_t)
 
-    def _term_slices(self) -> dict[str, tuple[int, int]]:
-        source = self._model._data.sources[0]
+    def _term_places(self) -> dict[str, list[int]]:
+        """Reported parameters of every term; cut-points belong to none."""
+        place = {inside: shown for shown, inside in enumerate(self._order)}
+        return {
+            name: [place[inside] for inside in where]
+            for name, where in self._slopes_of_terms().items()
+        }
+
+    def _slopes_of_terms(self) -> dict[str, list[int]]:
+        """The fit's parameters of every term, without an intercept that is a cut-point."""
+        source, predictor = self._model._data.sources[0], self._model.predictor
         slices = getattr(source, "term_slices", None)
         if slices is None:
-            return {name: (j, j + 1) for j, name in enumerate(source.names)}
-        return dict(slices)
+            slices = {name: (j, j + 1) for j, name in enumerate(source.names)}
+        cut = np.flatnonzero(self._numbers.intercept) if self._model._adapted.cut_labels else ()
+        places = {
+            name: [
+                k * predictor.k_glm + j
+                for k in range(predictor.k_eta)
+                for j in range(lo, hi)
+                if k * predictor.k_glm + j not in cut
+            ]
+            for name, (lo, hi) in slices.items()
+        }
+        return {name: where for name, where in places.items() if where}
 
     def t_test_pairwise(
         self,
@@ -399,7 +453,12 @@ class Coefficients(Frozen):
             Labels in place of the levels.
         """
         self._refuse_deep("t_test_pairwise", "bse and cov_params() hold the joint values.")
-        coding, levels, start = self._factor_coding(term_name)
+        if self._model.predictor.k_eta > 1:
+            raise NotAvailableError(
+                "t_test_pairwise: a family of several linear predictors has a comparison for each. "
+                "Use t_test with the contrasts written out."
+            )
+        coding, levels = self._factor_coding(term_name)
         if factor_labels is not None:
             if len(factor_labels) != len(levels):
                 raise SpecificationError(
@@ -409,8 +468,8 @@ class Coefficients(Frozen):
             levels = tuple(factor_labels)
         pairs = [(a, b) for a in range(len(levels)) for b in range(a + 1, len(levels))]
         labels = [f"{levels[b]}-{levels[a]}" for a, b in pairs]
-        R = np.zeros((len(pairs), self._model.predictor.size))
-        R[:, start : start + coding.shape[1]] = -contrast_allpairs(len(levels)) @ coding
+        R = np.zeros((len(pairs), self._model._units.size))
+        R[:, self._term_places()[term_name]] = -contrast_allpairs(len(levels)) @ coding
         frame = t_test_multi(
             self, R, method=method, ci_method=None, alpha=alpha, contrast_names=labels
         )
@@ -422,7 +481,7 @@ class Coefficients(Frozen):
             term_encoding_matrix=coding,
         )
 
-    def _factor_coding(self, term_name: str) -> tuple[Array, tuple[Any, ...], int]:
+    def _factor_coding(self, term_name: str) -> tuple[Array, tuple[Any, ...]]:
         source = self._model._data.sources[0]
         if not hasattr(source, "term_names"):
             raise NotAvailableError(
@@ -441,4 +500,4 @@ class Coefficients(Frozen):
                 "levels to compare."
             )
         coding = products[0].coding[factors[0]][:, :-1].T
-        return coding, source.levels[factors[0]], source.term_slices[term_name][0]
+        return coding, source.levels[factors[0]]

@@ -29,10 +29,11 @@ def glm_results(results: Any) -> GLMResults:
         A certified result without hidden layers and without a penalty.
     """
     model, estimate = results._model, results._estimate
-    data, used = model._data, ~estimate.aliased
-    columns = [name for name, use in zip(model.exog_names, used, strict=True) if use]
+    data, k = model._data, model.predictor.size
+    used = ~estimate.aliased[:k]  # an alpha that was estimated is taken as known
+    columns = [name for name, use in zip(model.exog_names[:k], used, strict=True) if use]
     # the constructor writes the trials into the family; the user's own is left as it was
-    family = copy.copy(model.family)
+    family = copy.copy(results.family)
     weights = {
         role: data.variables[role].values
         for role in ("freq_weights", "var_weights")
@@ -51,13 +52,15 @@ def glm_results(results: Any) -> GLMResults:
     glm.data.xnames = columns
     glm.data.ynames = model.endog_names
     glm.scaletype = _scale_type(results)
-    N = results._normalized[np.ix_(used, used)]
+    N = results._normalized[:k, :k][np.ix_(used, used)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DomainWarning)
-        equivalent = GLMResults(glm, estimate.params[used], N, results.scale, use_t=results.use_t)
+        equivalent = GLMResults(
+            glm, estimate.params[:k][used], N, results.scale, use_t=results.use_t
+        )
     if results.cov_type != "nonrobust":
         equivalent.cov_type = results.cov_type
-        equivalent.cov_params_default = results._cov[np.ix_(used, used)]
+        equivalent.cov_params_default = results._cov[:k, :k][np.ix_(used, used)]
     return equivalent
 
 

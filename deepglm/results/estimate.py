@@ -20,14 +20,17 @@ class Estimate:
     Parameters
     ----------
     theta
-        (size,) coefficients on the standardised scale, in canonical form.
+        (size,) coefficients on the standardised scale, in canonical form, then auxiliary parameters
+        other than a dispersion.
     params
-        (size,) coefficients in the user's units.
+        (size,) reported parameters, see :class:`deepglm.inference.units.Units`.
+    aux
+        Auxiliary parameters of the family, a dispersion among them.
     free
-        (size,) coefficients that were estimated; the others are pinned to remove a symmetry or set
+        (size,) which of ``theta`` were estimated; the others are pinned to remove a symmetry or set
         aside because their column is aliased.
     aliased
-        (size,) coefficients set aside for aliasing.
+        (size,) which of them were set aside for aliasing.
     precision
         (size,) quadratic penalty on ``theta``.
     scale
@@ -63,6 +66,7 @@ class Estimate:
 
     theta: Array
     params: Array
+    aux: Array
     free: npt.NDArray[np.bool_]
     aliased: npt.NDArray[np.bool_]
     precision: Array

@@ -11,8 +11,10 @@ import pandas as pd
 from statsmodels.base.model import LikelihoodModelResults
 
 from deepglm.errors import NotAvailableError
+from deepglm.families import Family
 from deepglm.inference import CovarianceRequest, check_rows, read_request
 from deepglm.inference.fitted import Array
+from deepglm.inference.prediction import accepted, statistic
 from deepglm.results.certificate import NamedCertificate, named_certificate
 from deepglm.results.estimate import Estimate
 from deepglm.results.numbers import Numbers
@@ -52,8 +54,9 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
 
     @property
     def family(self) -> Any:
-        """The family of the response."""
-        return self._model.family
+        """The family of the response, with what was estimated of it."""
+        given = self._numbers.fitted.given.statsmodels
+        return self._model.family if given is None else given
 
     @property
     def certificate(self) -> NamedCertificate:
@@ -75,6 +78,22 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
     def _row_wise(self, values: Array, name: str | None = None) -> pd.Series:
         """(n,) values with the labels of the rows kept."""
         return pd.Series(np.asarray(values), index=self._model._data.index, name=name)
+
+    def _statistic_of_rows(self, eta: Array, aux: Array, which: str | None = None) -> Any:
+        """A statistic of the rows kept at linear predictors, labelled."""
+        family = self._numbers.fitted.given
+        values = statistic(family, eta, aux, which)
+        if which == "linear":
+            values = values - self._numbers.level
+        return labelled_rows(values, family, which, self._model._data.index)
+
+
+def labelled_rows(values: Array, family: Family, which: str | None, index: pd.Index) -> Any:
+    """A Series of (m,) values of rows, or a frame of (S, m) with a column for every name."""
+    if values.ndim == 1:
+        return pd.Series(values, index=index)
+    names = family.statistic_labels(accepted(family, which))
+    return pd.DataFrame(values.T, index=index, columns=list(names))
 
 
 def check_covariance(

@@ -10,6 +10,7 @@ import pandas as pd
 from scipy import stats
 
 from deepglm.errors import NotAvailableError
+from deepglm.families import MeanFamily
 from deepglm.inference import criteria
 from deepglm.results.frozen import Frozen
 from deepglm.solvers import Group, Start
@@ -32,14 +33,25 @@ class Goodness(Frozen):
 
     @property
     def df_model(self) -> float:
-        """``edf - 1``: statsmodels does not count the intercept, whether there is one or not."""
-        k = self.edf - 1.0
+        """``edf`` without the parameters of the model with an intercept only.
+
+        statsmodels does not count the intercept, whether there is one or not; nor are cut-points
+        and auxiliary parameters counted.
+        """
+        model = self._model
+        k = self.edf - model.predictor.k_eta - (model._units.size - model.predictor.size)
         return int(k) if k.is_integer() else k
 
     @property
     def df_resid(self) -> float:
-        """Observations, counted with their frequencies, minus ``edf``."""
-        return self._numbers.fitted.wnobs - self.edf
+        """Observations, counted with their frequencies, minus ``edf``.
+
+        The alpha of a negative binomial is not counted, as in R and statsmodels.
+        """
+        model = self._model
+        mean = isinstance(self._numbers.fitted.given, MeanFamily)
+        extra = model._units.size - model.predictor.size if mean else 0
+        return self._numbers.fitted.wnobs - self.edf + extra
 
     @property
     def k_constant(self) -> int:
@@ -178,8 +190,8 @@ class Goodness(Frozen):
         """Log-likelihood, without the penalty, constants included.
 
         As statsmodels: at ``scale``, and with the dispersion profiled out for a Gaussian with the
-        identity link. A weighted binomial includes its binomial coefficient (statsmodels leaves it
-        out for ``var_weights``).
+        identity link, and for a Tweedie whose power is estimated. A weighted binomial includes its
+        binomial coefficient (statsmodels leaves it out for ``var_weights``).
         """
         return self._numbers.llf(None)
 
@@ -193,9 +205,9 @@ class Goodness(Frozen):
         return self._estimate.penalized_llf
 
     @property
-    def null(self) -> pd.Series:
+    def null(self) -> Any:
         """Fitted values of the model with an intercept and the offset only."""
-        return self._row_wise(self._numbers.null_mean)
+        return self._statistic_of_rows(*self._numbers.null)
 
     @property
     def llnull(self) -> float:
@@ -224,6 +236,7 @@ class Goodness(Frozen):
         """``-2 llf + 2 edf``.
 
         An estimated dispersion is not counted, as in statsmodels; R counts it and is larger by 2.
+        An estimated alpha, sigma or power is.
         """
         return self.info_criteria("aic")
 
@@ -255,12 +268,20 @@ class Goodness(Frozen):
             Added to the number of parameters; 1 counts an estimated dispersion.
         """
         llf = self.llf_scaled(1.0) if crit.lower() == "qaic" else self.llf
-        k = self.edf + dk_params
+        aux = self._estimate.aux
+        # a power beside a dispersion; an alpha or a sigma is among the parameters
+        beside = len(aux) - 1 if self._numbers.full.scale is None and len(aux) else 0
+        k = self.edf + beside + dk_params
         return criteria.information_criterion(crit, llf, k, self._numbers.fitted.wnobs, scale)
 
     def pseudo_rsquared(self, kind: str = "cs") -> float:
-        """Pseudo R-squared of Cox and Snell ("cs") or McFadden ("mcf")."""
-        return criteria.pseudo_rsquared(kind, self.llf, self.llnull, self.nobs)
+        """Pseudo R-squared of Cox and Snell ("cs") or McFadden ("mcf").
+
+        Frequencies count, as a weight of two is two rows; statsmodels' GLM divides by the rows of
+        the table.
+        """
+        n = self._numbers.fitted.wnobs
+        return criteria.pseudo_rsquared(kind, self.llf, self.llnull, n)
 
     @property
     def llr(self) -> float:

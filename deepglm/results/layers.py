@@ -55,9 +55,9 @@ def large_layers(results: Any) -> list[str]:
 def layer_tables(results: Any) -> list[LayerTable]:
     """One table per hidden layer, wide ones in pieces and large ones left out."""
     model, predictor = results._model, results._model.predictor
-    values = predictor.unpack(results._estimate.params)
-    fixed = predictor.unpack(results.fixed.to_numpy().astype(float))
-    aliased = predictor.unpack(results.aliased.to_numpy().astype(float))
+    k, placed = predictor.size, model._units.placed
+    shown = (results._estimate.params, results.fixed.to_numpy(), results.aliased.to_numpy())
+    values, fixed, aliased = (predictor.unpack(placed(x.astype(float))[:k]) for x in shown)
     tables = []
     for t, network in enumerate(predictor.networks):
         below = ["Intercept", *model._data.sources[t + 1].names]
@@ -69,7 +69,7 @@ def layer_tables(results: Any) -> list[LayerTable]:
             if level == len(network.links) - 1:
                 for part, cells in zip((values, fixed, aliased), columns, strict=True):
                     cells.extend(part.outputs[t])
-                rows += _final_rows(len(values.outputs[t]))
+                rows += _final_rows(len(values.outputs[t]), model._adapted.eta_names)
             title = _title(t, level, predictor.networks)
             if values.layers[t][level].size <= LARGE:
                 cells = _cells(*(np.array(part) for part in columns))
@@ -84,10 +84,10 @@ def _title(t: int, level: int, networks: Sequence[Any]) -> str:
     return f"{prefix}Hidden layer {level + 1}: {network.units[level]} {network.links[level].name}"
 
 
-def _final_rows(k_eta: int) -> list[str]:
+def _final_rows(k_eta: int, eta_names: Sequence[str]) -> list[str]:
     if k_eta == 1:
         return ["coef in final layer"]
-    return [f"coef in final layer, eta{k + 1}" for k in range(k_eta)]
+    return [f"coef in final layer, {name}" for name in eta_names]
 
 
 def _cells(values: Array, fixed: Array, aliased: Array) -> list[list[float | str]]:

@@ -9,7 +9,8 @@ import numpy as np
 from statsmodels.discrete.discrete_margins import DiscreteMargins
 
 from deepglm.errors import NotAvailableError, SpecificationError
-from deepglm.inference.effects import Columns, column_effects, representative_row
+from deepglm.families import Family, MeanFamily, with_limits
+from deepglm.inference.effects import Columns, Outcomes, column_effects, representative_row
 from deepglm.inference.fitted import Array, Mask
 
 AT = ("overall", "mean", "median", "zero", "all")
@@ -18,8 +19,30 @@ METHODS = ("dydx", "eyex", "dyex", "eydx")
 __all__ = ["Margins"]
 
 
+class _Seen:
+    """A result as statsmodels' tables of effects want to see one: columns, and what has effects."""
+
+    def __init__(self, results: Any, outcomes: tuple[Any, ...]) -> None:
+        self.model = type("DeepGLM", (), {})()
+        model = results.model
+        self.model.exog = _whole_again(model.exog)
+        self.model.exog_names = list(model._data.sources[0].names)
+        self.model.endog_names = model.endog_names
+        self.model.J = max(len(outcomes), 1)
+        self._names = [f"{model.endog_names}={one}" for one in outcomes]
+
+    def _get_endog_name(self, yname: str, _: Any, all: bool = False) -> tuple[str, list[str]]:
+        return yname, self._names
+
+
 class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
     """statsmodels' ``DiscreteMargins``; tables and intervals are inherited."""
+
+    def __init__(self, results: Any, args: tuple[Any, ...]) -> None:
+        self._fit = results
+        family = results._numbers.fitted.given
+        outcomes = family.statistic_labels(family.statistics[0])
+        super().__init__(_Seen(results, outcomes), args)
 
     def get_margeff(
         self,
@@ -38,8 +61,7 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
                 "have; use 'dydx' or 'eydx'."
             )
         self.margeff_options = {"method": method, "at": at}
-        model, rows = self.results.model, self.results.model._data.rows
-        X = model.exog
+        rows, X = self._fit.model._data.rows, self.results.model.exog
         varies = X.var(axis=0) != 0
         zero_one, whole = _dummies(X), _counts(X)
         self.dummy_idx = np.flatnonzero(zero_one) if dummy else None
@@ -48,24 +70,53 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
         if at in ("mean", "median", "zero"):
             columns = representative_row(columns, at, ~varies)
         empty = np.empty(0, dtype=int)
-        effects = column_effects(
-            self.results._numbers.fitted.family,
-            self.results._estimate.params,
-            columns,
-            method,
+        differences = (
             empty if self.dummy_idx is None else self.dummy_idx,
             empty if self.count_idx is None else self.count_idx,
         )
-        if at == "all":
+        family = self._fit._numbers.fitted.given
+        if isinstance(family, MeanFamily):
+            self._of_mean(family, columns, differences, varies)
+        else:
+            self._of_outcomes(family, columns, differences, varies)
+
+    def _of_mean(
+        self, family: MeanFamily, columns: Columns, differences: Any, varies: Mask
+    ) -> None:
+        p = len(varies)
+        beta, method = self._fit._estimate.params[:p], self.margeff_options["method"]
+        effects = column_effects(family, beta, columns, method, *differences)
+        if self.margeff_options["at"] == "all":
             self.margeff = effects.rows[:, varies]
             return
         # an effect of one row or of an average is a function of the coefficients: delta method
         G = effects.jacobian[varies]
-        G[self.results._estimate.aliased[varies]] = np.nan
+        G[self._fit._estimate.aliased[:p][varies]] = np.nan
         self.margeff = np.where(np.isnan(G).any(axis=1), np.nan, effects.values[varies])
-        self.margeff_cov = G @ self.results._cov @ G.T
-        with np.errstate(invalid="ignore"):
-            self.margeff_se = np.sqrt(np.diag(self.margeff_cov))
+        self.margeff_cov = G @ self._fit._cov[:p, :p] @ G.T
+        self.margeff_se = _root_of_diagonal(self.margeff_cov)
+
+    def _of_outcomes(
+        self, family: Family, columns: Columns, differences: Any, varies: Mask
+    ) -> None:
+        """Effects on every outcome, (columns, outcomes) as statsmodels' MNLogit."""
+        which, method = family.statistics[0], self.margeff_options["method"]
+        family = _limited(family, columns)
+        outcomes = Outcomes(family, which, columns, method, *differences)
+        params, V = self._fit._numbers.in_column_units(self._fit._robust)
+        if self.margeff_options["at"] == "all":
+            effects = outcomes.rows(params)[:, :, varies].transpose(1, 2, 0)
+            self.margeff = effects if effects.shape[-1] > 1 else effects[..., 0]
+            return
+        aliased = self._fit._estimate.aliased[: len(varies)][varies]
+        values, G = outcomes.average(params)[:, varies], outcomes.jacobian(params, V)[:, varies]
+        values[:, aliased] = np.nan
+        shape = values.shape
+        flat = G.reshape(-1, len(params))
+        self.margeff_cov = flat @ V @ flat.T
+        errors = _root_of_diagonal(self.margeff_cov).reshape(shape)
+        single = shape[0] == 1
+        self.margeff, self.margeff_se = (x[0] if single else x.T for x in (values, errors))
 
     @cached_property
     def tvalues(self) -> Array:
@@ -79,6 +130,24 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
             return np.asarray(self.margeff / self.margeff_se)
 
 
+def _root_of_diagonal(cov: Array) -> Array:
+    with np.errstate(invalid="ignore"):
+        return np.sqrt(np.diag(cov))
+
+
+def _limited(family: Family, columns: Columns) -> Family:
+    """The family for one representative row: its limits have to be numbers."""
+    limits: list[Any] = [getattr(family, name, 0.0) for name in ("lower", "upper")]
+    if all(np.ndim(limit) == 0 or len(limit) == len(columns.offset) for limit in limits):
+        return family
+    if any(np.ptp(np.atleast_1d(limit)) > 0 for limit in limits):
+        raise NotAvailableError(
+            "the limits differ between rows, so that one row cannot stand for all. Use "
+            "at='overall'."
+        )
+    return with_limits(family, *(np.atleast_1d(limit)[:1] for limit in limits))
+
+
 def _one_of(value: str, accepted: tuple[str, ...], name: str) -> str:
     lowered = str(value).lower()
     if lowered not in accepted:
@@ -86,6 +155,15 @@ def _one_of(value: str, accepted: tuple[str, ...], name: str) -> str:
             f"{name}={value!r} is not known; accepted are {', '.join(map(repr, accepted))}."
         )
     return lowered
+
+
+def _whole_again(X: Array) -> Array:
+    """Columns in the user's units with the rounding of the standardisation undone.
+
+    Otherwise a count of 7 comes back as 6.999999999999999, and its column is no count.
+    """
+    whole = np.rint(X)
+    return np.where(np.abs(X - whole) <= 1e-12 * np.abs(X).max(axis=0, initial=1.0), whole, X)
 
 
 def _dummies(X: Array) -> Mask:

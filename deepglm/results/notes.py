@@ -131,7 +131,7 @@ def _chosen(choice: PenaltyChoice) -> str:
     """What the data chose, in words."""
     parts = [
         f"{group.precision:.3g} on {group.size} coefficients of kind {group.name!r} "
-        f"({group.edf:.1f} effective)"
+        f"({max(group.edf, 0.0):.1f} effective)"
         for group in choice.groups
     ]
     text = ": precisions " + " and ".join(parts)
@@ -188,4 +188,21 @@ def _columns(results: Any) -> Iterator[str]:
         yield f"{dropped} {rows} a missing value and {'was' if dropped == 1 else 'were'} left out"
 
 
-_NOTES = (_verdict, _directions, _units, _penalty, _withheld, _not_printed, _columns)
+def _no_test_of_zero(results: Any) -> Iterator[str]:
+    if results._deep or results._numbers.withheld:
+        return
+    if not results._numbers.fitted.family.aux_may_be_zero:
+        names = ", ".join(results.auxiliary.index)
+        yield f"no z or p for {names}: zero is the end of its range, where z is not normal"
+
+
+_NOTES = (
+    _verdict,
+    _directions,
+    _units,
+    _penalty,
+    _withheld,
+    _not_printed,
+    _columns,
+    _no_test_of_zero,
+)

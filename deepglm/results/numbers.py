@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from deepglm.families import Level
+from deepglm.execution import workers
+from deepglm.families import Level, with_limits
 from deepglm.inference import (
     CovarianceRequest,
     Dispersion,
@@ -21,7 +22,8 @@ from deepglm.inference import (
     leverage,
     robust,
 )
-from deepglm.inference.fitted import Array
+from deepglm.inference.fitted import Array, Mask
+from deepglm.likelihood import Likelihood
 from deepglm.results.estimate import Estimate
 
 
@@ -38,17 +40,38 @@ class Numbers:
 
     def __init__(self, model: Any, estimate: Estimate) -> None:
         self.estimate = estimate
-        self.to_user: Array = model._to_user
+        self.to_user: Array = model._units.derivative(estimate.theta)
+        self.from_standard: Array = model._units.from_standard
+        self.cut: int | None = model._units.cut
+        self.intercept: Mask = model._problem.intercept
+        family = self.full = model._adapted
+        if family.scale is None:  # what else is estimated beside a dispersion is taken as known
+            family = family.given(estimate.aux)
+        family = with_limits(family, *model._data.limits_on(None, model.nobs))
         self.fitted = Fitted(
-            model.predictor, model._adapted, model._data.rows, estimate.theta, estimate.free
+            model.predictor, family, model._data.rows, estimate.theta, estimate.free
         )
+
+    @property
+    def level(self) -> float:
+        """The intercept of an ordinal response in the user's units: minus the first cut-point."""
+        return float(self.level_slopes @ self.fitted.theta) if self.cut is not None else 0.0
+
+    @property
+    def level_slopes(self) -> Array:
+        """(size,) its derivatives by the parameters of the fit; zeros for other responses."""
+        slopes = np.zeros(len(self.fitted.theta))
+        if self.cut is not None:
+            k = self.fitted.predictor.size
+            slopes[:k] = self.from_standard[self.cut]
+        return slopes
 
     # -- goodness of fit --------------------------------------------------------------------
 
     @cached_property
     def deviance(self) -> float:
         """Deviance at dispersion 1."""
-        return criteria.deviance(self.fitted.family, self.fitted.rows, self.fitted.mu)
+        return criteria.deviance(self.fitted, self.fitted.etas, self.fitted.aux)
 
     @cached_property
     def pearson_chi2(self) -> float:
@@ -56,30 +79,40 @@ class Numbers:
         return criteria.pearson_chi2(self.fitted)
 
     @cached_property
-    def null_mean(self) -> Array:
-        """(n,) means of the model without regressors."""
-        return criteria.null_mean(self.fitted.family, self.fitted.rows)
+    def null(self) -> tuple[Array, Array]:
+        """(k_eta, n) linear predictors and auxiliary parameters of the model without regressors."""
+        return criteria.null_model(self.fitted)
 
     @cached_property
     def null_deviance(self) -> float:
-        """Its deviance."""
-        return criteria.deviance(self.fitted.family, self.fitted.rows, self.null_mean)
+        """Deviance of such a model, the dispersion of counts that of the fit."""
+        known = self.fitted.known
+        null = self.null if known is self.fitted else criteria.null_model(known)
+        return criteria.deviance(known, *null)
 
     @cached_property
     def llnull(self) -> float:
         """Its log-likelihood, at the dispersion of the fit."""
-        eta = self.fitted.family.link.link(self.null_mean)
-        return criteria.loglike(self.fitted.family, self.fitted.rows, eta, self.scale)
+        return criteria.loglike(self.fitted, *self.null, self.scale)
 
     def llf(self, scale: float | None) -> float:
         """Log-likelihood at a dispersion; None takes statsmodels' choice."""
+        if scale is None and len(self.estimate.aux) > 1 and self.full.scale is None:
+            return self._llf_of_all
         if scale is None:
             scale = criteria.concentrated_scale(self.fitted)
         if scale is None:
             scale = self.scale
         if not (np.isfinite(scale) and scale > 0):
             return np.nan
-        return criteria.loglike(self.fitted.family, self.fitted.rows, self.fitted.eta, scale)
+        return criteria.loglike(self.fitted, self.fitted.etas, self.fitted.aux, scale)
+
+    @cached_property
+    def _llf_of_all(self) -> float:
+        """Log-likelihood with everything at its maximum, the dispersion as well."""
+        rows, aux = self.fitted.rows, self.estimate.aux
+        terms = self.full.rows(rows.y, self.fitted.etas, aux, rows.weight, Level.VALUE)
+        return rows.total(terms.value)
 
     # -- dispersion and degrees of freedom --------------------------------------------------
 
@@ -144,7 +177,20 @@ class Numbers:
     @cached_property
     def normalized(self) -> Array | None:
         """(free, free) covariance at dispersion 1, standardised; None where there is no inverse."""
-        return inverse(self.expected + self.dispersion.penalised_at * np.diag(self.penalty))
+        return inverse(self._plain + self.dispersion.penalised_at * np.diag(self.penalty))
+
+    @property
+    def _plain(self) -> Array:
+        """The information of plain standard errors, in the habit of the field."""
+        if self.fitted.family.plain is Level.OBSERVED:
+            return self.observed
+        extra = len(self.fitted.aux)
+        if not extra:
+            return self.expected
+        # R and statsmodels: the expected one for coefficients, the observed one for an alpha
+        plain = self.expected.copy()
+        plain[-extra:, -extra:] = self.observed[-extra:, -extra:]
+        return plain
 
     @cached_property
     def bread(self) -> Array | None:
@@ -185,6 +231,19 @@ class Numbers:
         T = self.to_user[:, self.estimate.free]
         return np.asarray(T @ V @ T.T)
 
+    def in_column_units(self, robust: Robust | None) -> tuple[Array, Array]:
+        """Coefficients per unit of the columns, auxiliary parameters after them; their covariance.
+
+        The linear predictors are those of the fit, not those that are reported.
+        """
+        k, theta, size = self.fitted.predictor.size, self.fitted.theta, len(self.fitted.theta)
+        T = np.eye(size)
+        T[:k, :k] = self.from_standard
+        F = T[:, self.estimate.free]
+        if robust is None:
+            return T @ theta, np.full((size, size), np.nan)
+        return T @ theta, F @ robust.cov @ F.T
+
     @cached_property
     def aliasing(self) -> Array:
         """How columns set aside follow from the others."""
@@ -192,6 +251,30 @@ class Numbers:
         used = estimate.free | estimate.aliased
         F = self.fitted.information(Level.FISHER, used)
         return aliasing(F, estimate.free, estimate.aliased)
+
+    @cached_property
+    def auxiliary_errors(self) -> Array:
+        """Standard errors of all auxiliary parameters, as reported, by the observed information.
+
+        A dispersion is among them, at its maximum likelihood value.
+        """
+        estimate, family = self.estimate, self.full
+        k, extra = self.fitted.predictor.size, len(estimate.aux)
+        none = np.full(extra, np.nan)
+        if self.withheld or estimate.scale_kind == "fixed" and family.scale is None:
+            return none
+        theta = np.concatenate((estimate.theta[:k], estimate.aux))
+        free = np.concatenate((estimate.free[:k], np.ones(extra, dtype=bool)))
+        with workers(None, self.fitted.rows.n) as crew:
+            likelihood = Likelihood(self.fitted.predictor, family)
+            sums = crew.sums(likelihood, theta, self.fitted.rows, Level.OBSERVED)
+        assert sums.information is not None
+        penalty = np.concatenate((estimate.precision[:k], np.zeros(extra)))
+        V = inverse((sums.information + np.diag(penalty))[np.ix_(free, free)])
+        if V is None:
+            return none
+        J = family.reported(estimate.aux)[1]
+        return np.sqrt(np.diag(J @ V[len(V) - extra :, len(V) - extra :] @ J.T))
 
     def leverage(self, observed: bool) -> Array:
         """(n,) diagonal of the hat matrix of the tangent plane."""

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.data import as_floats
+from deepglm.errors import DataError, NotAvailableError, SpecificationError, whole_number
+from deepglm.families import Family, MeanFamily, with_limits
 from deepglm.inference import prediction, residuals
 from deepglm.inference.fitted import Array
+from deepglm.inference.proportional import proportionality
 from deepglm.results import equivalent, margins
 from deepglm.results import predictions as classes
-from deepglm.results.frozen import LATER_INTERVALS
+from deepglm.results.frozen import LATER_INTERVALS, labelled_rows
 from deepglm.results.goodness import Goodness
 
 
@@ -23,29 +26,38 @@ class RowWise(Goodness):
     # -- the rows of the model --------------------------------------------------------------
 
     @property
-    def mu(self) -> pd.Series:
-        """Means of the rows kept."""
-        return self._row_wise(self._numbers.fitted.mu)
+    def mu(self) -> Any:
+        """Means of the rows kept, or the probabilities of the classes."""
+        return self._statistic_of_rows(self._numbers.fitted.etas, self._numbers.fitted.aux)
 
     @property
-    def fittedvalues(self) -> pd.Series:
-        """Means of the rows kept; proportions for binomial counts."""
+    def fittedvalues(self) -> Any:
+        """Means of the rows kept; proportions for binomial counts, probabilities for classes."""
         return self.mu
 
     @property
-    def linpred(self) -> pd.Series:
+    def linpred(self) -> Any:
         """Linear predictors of the rows kept, offset included."""
-        return self._row_wise(self._numbers.fitted.eta)
+        fitted = self._numbers.fitted
+        return self._statistic_of_rows(fitted.etas, fitted.aux, "linear")
 
     @property
-    def resid_response(self) -> pd.Series:
-        """Response minus mean; for binomial counts successes minus their expected number."""
-        return self._row_wise(residuals.response(self._numbers.fitted, self._model.n_trials))
+    def resid_response(self) -> Any:
+        """Response minus mean; for counts of successes or classes minus their expected number."""
+        fitted, trials = self._numbers.fitted, self._model.n_trials
+        return self._by_class(residuals.response(fitted, trials))
 
     @property
-    def resid_pearson(self) -> pd.Series:
+    def resid_pearson(self) -> Any:
         """Response minus mean over its standard deviation at dispersion 1, weights included."""
-        return self._row_wise(residuals.pearson(self._numbers.fitted))
+        return self._by_class(residuals.pearson(self._numbers.fitted))
+
+    def _by_class(self, values: Array) -> Any:
+        """A Series of (n,) values, or a frame of (classes, n)."""
+        if values.ndim == 1:
+            return self._row_wise(values)
+        levels = self._numbers.fitted.family.statistic_labels("prob")
+        return pd.DataFrame(values.T, index=self._model._data.index, columns=list(levels))
 
     @property
     def resid_working(self) -> pd.Series:
@@ -134,8 +146,8 @@ class RowWise(Goodness):
         transform: bool = True,
         exposure: Any = None,
         offset: Any = None,
-        which: str = "mean",
-    ) -> pd.Series:
+        which: str | None = None,
+    ) -> Any:
         """Predict rows.
 
         Parameters
@@ -148,17 +160,32 @@ class RowWise(Goodness):
         exposure, offset
             A column name, an array or a number; by default the columns named at construction.
         which
-            "mean", "linear" (offset included) or "var_unscaled".
+            What the family predicts of a row: "mean", "linear" (offset included; of ordered classes
+            without the intercept, which is a cut-point), "var_unscaled"; "prob" and "cumprob" of
+            classes; "latent" and "prob_uncensored" of a censored response.
+            By default the mean, or the probabilities of classes.
 
         Returns
         -------
-        Series
-            With the index of the new data, or of the rows kept.
+        Series or DataFrame
+            With the index of the new data, or of the rows kept; a column for every class.
         """
         designs, added, index = self._new_rows(exog, transform, exposure, offset)
         eta = prediction.linear(self._model.predictor, self._estimate.theta, designs, added)
-        values = prediction.statistic(self._numbers.fitted.family, eta, which)
-        return pd.Series(values, index=index)
+        return self._statistic(self._family_on(exog, eta, which), eta, which, index)
+
+    def _family_on(self, exog: Any, eta: Array, which: str | None = None) -> Family:
+        """The family, with the limits of the rows where it has such and `which` depends on them."""
+        family = self._numbers.fitted.given
+        if which in ("latent", "linear"):
+            return family
+        return with_limits(family, *self._model._data.limits_on(exog, eta.shape[1]))
+
+    def _statistic(self, family: Family, eta: Array, which: str | None, index: Any) -> Any:
+        values = prediction.statistic(family, eta, self._numbers.fitted.aux, which)
+        if which == "linear":
+            values = values - self._numbers.level
+        return labelled_rows(values, family, which, index)
 
     def get_prediction(
         self,
@@ -180,7 +207,8 @@ class RowWise(Goodness):
         which
             None gives statsmodels' ``PredictionResultsMean`` with the columns ``mean``,
             ``mean_se``, ``mean_ci_lower``, ``mean_ci_upper``; "mean", "linear" or "var_unscaled"
-            gives its generic class.
+            gives its generic class, with a
+            line for every row and class where there are classes.
         average
             Average the statistic over the rows (with `which`).
         agg_weights
@@ -199,10 +227,15 @@ class RowWise(Goodness):
                 "get_distribution() the distribution around it."
             )
         designs, added, index = self._new_rows(exog, transform, exposure, offset)
-        at = classes.at_rows(self, designs, added, index if row_labels is None else row_labels)
-        if which is None:
+        family = self._family_on(exog, added[None], which)
+        at = classes.at_rows(
+            self, family, designs, added, index if row_labels is None else row_labels
+        )
+        if which is None and isinstance(family, MeanFamily):
             return classes.mean_results(at)
-        return classes.statistic_results(at, which, average, agg_weights)
+        return classes.statistic_results(
+            at, prediction.accepted(family, which), average, agg_weights
+        )
 
     def get_distribution(
         self,
@@ -228,10 +261,15 @@ class RowWise(Goodness):
         """
         data = self._model._data
         kept = exog is None
-        weights = data.rows.weight / data.trials if kept and var_weights is None else var_weights
+        weights = var_weights
+        if kept and var_weights is None:  # a row without trials has no weight, and one here
+            some = data.trials > 0
+            weights = np.divide(data.rows.weight, data.trials, out=np.ones(self.nobs), where=some)
         trials = data.trials if kept and n_trials is None else n_trials
+        if not isinstance(self._numbers.fitted.given, MeanFamily):
+            return self._own_distribution(exog, exposure, offset)
         mu = self.predict(exog, exposure=exposure, offset=offset).to_numpy()
-        scale = 1.0 if self._numbers.fitted.family.scale is not None else self.scale
+        scale = 1.0 if self._numbers.fitted.given.scale is not None else self.scale
         if scale != self.scale:
             warnings.warn(
                 f"the dispersion {self.scale:.4g} is left out: no "
@@ -239,7 +277,7 @@ class RowWise(Goodness):
                 UserWarning,
                 stacklevel=2,
             )
-        make = getattr(self.family, "get_distribution", None)
+        make = getattr(self._numbers.fitted.given.statsmodels, "get_distribution", None)
         if make is None:
             raise NotAvailableError(
                 f"get_distribution: the family {self._numbers.fitted.family.name} has no "
@@ -248,8 +286,122 @@ class RowWise(Goodness):
             )
         options: dict[str, Any] = {"var_weights": 1.0 if weights is None else np.asarray(weights)}
         if trials is not None and np.any(np.asarray(trials) != 1):
-            options["n_trials"] = np.asarray(trials)
+            counts = np.asarray(trials)
+            whole = counts.astype(np.intp)  # numpy draws for whole numbers only
+            options["n_trials"] = whole if (whole == counts).all() else counts
         return make(mu, scale, **options)
+
+    def _own_distribution(self, exog: Any, exposure: Any, offset: Any) -> Any:
+        """That of a family of ours: of one trial of every row."""
+        designs, added, _ = self._new_rows(exog, True, exposure, offset)
+        eta = prediction.linear(self._model.predictor, self._estimate.theta, designs, added)
+        family = self._family_on(exog, eta)
+        return family.distribution(eta, self._numbers.fitted.aux, np.ones(eta.shape[1]))
+
+    def predict_quantiles(
+        self,
+        q: Any = (0.05, 0.5, 0.95),
+        exog: Any = None,
+        *,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> pd.DataFrame:
+        """Quantiles of the response of rows under the fitted distribution.
+
+        Parameters
+        ----------
+        q
+            Probabilities between 0 and 1; one or several.
+        exog, exposure, offset
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            A column for every probability. Of ordered classes the class at which the cumulated
+            probability reaches it.
+
+        Notes
+        -----
+        The uncertainty of the estimates is not part of it: an interval made from two of them holds
+        responses of a known mean.
+        """
+        wanted = np.atleast_1d(as_floats(q, "q"))
+        if wanted.ndim != 1 or not ((wanted > 0.0) & (wanted < 1.0)).all():
+            raise SpecificationError(
+                f"q={np.asarray(q).tolist()!r}: give probabilities between 0 and 1, such as "
+                "(0.05, 0.95)."
+            )
+        family = self._numbers.fitted.family
+        law = self.get_distribution(exog, exposure=exposure, offset=offset)
+        if family.k_eta > 1 or not hasattr(law, "ppf"):
+            raise NotAvailableError(
+                f"predict_quantiles: the {family.name} family has no quantiles here. predict() "
+                "gives means or probabilities, and simulate() draws responses."
+            )
+        index = self._new_rows(exog, True, exposure, offset)[2]
+        return pd.DataFrame({float(one): law.ppf(one) for one in wanted}, index=index)
+
+    def simulate(
+        self,
+        nsim: int = 1,
+        *,
+        seed: Any = None,
+        exog: Any = None,
+        exposure: Any = None,
+        offset: Any = None,
+    ) -> pd.DataFrame:
+        """Draw responses of rows from the fitted distribution, as R's ``simulate``.
+
+        Parameters
+        ----------
+        nsim
+            Number of draws for every row.
+        seed
+            A seed or a ``numpy.random.Generator``.
+        exog, exposure, offset
+            As in :meth:`predict`.
+
+        Returns
+        -------
+        DataFrame
+            A row for every row and a column for every draw; for counts of classes on the rows kept
+            a column for every draw and class. Counts of successes where rows have trials.
+
+        Notes
+        -----
+        The estimates are taken as known: draws vary as responses do around the fitted mean.
+        """
+        whole_number("nsim", nsim, 1)
+        law = self.get_distribution(exog, exposure=exposure, offset=offset)
+        rng, data = np.random.default_rng(seed), self._model._data
+        index = self._new_rows(exog, True, exposure, offset)[2]
+        levels = self._numbers.fitted.family.statistic_labels("prob")
+        counts = exog is None and data.endog.ndim == 2 and len(levels) > 0
+        if counts:
+            p = self._numbers.fitted.given.statistic("prob", self._numbers.fitted.etas, np.empty(0))
+            draws = [rng.multinomial(data.trials.astype(int), p.T) for _ in range(nsim)]
+            columns = pd.MultiIndex.from_product([range(1, nsim + 1), levels])
+            return pd.DataFrame(np.concatenate(draws, axis=1), index=index, columns=columns)
+        try:
+            drawn = {k: law.rvs(size=len(index), random_state=rng) for k in range(1, nsim + 1)}
+        except ValueError as error:
+            raise self._cannot_draw(exog, exposure, offset) from error
+        return pd.DataFrame(drawn, index=index)
+
+    def _cannot_draw(self, exog: Any, exposure: Any, offset: Any) -> DataError:
+        """What to say where numpy cannot draw from one of the distributions."""
+        mu = np.asarray(self.predict(exog, exposure=exposure, offset=offset), dtype=float)
+        k = int(np.argmax(np.where(np.isnan(mu), np.inf, mu)))
+        if np.isnan(mu[k]):
+            return DataError(
+                f"simulate: row number {k} has a missing input, so that there is no distribution "
+                "to draw from. Leave such rows out, as in exog.dropna()."
+            )
+        return DataError(
+            f"simulate: row number {k} has the mean {mu[k]:.4g}, which is too large to draw from. "
+            "Leave such rows out with exog=, or look at their inputs."
+        )
 
     # -- effects, leverage, influence -------------------------------------------------------
 
@@ -262,6 +414,9 @@ class RowWise(Goodness):
         count: bool = False,
     ) -> Any:
         """Marginal effects of the columns of a model without hidden layers.
+
+        They are effects on the mean; of a response of classes on the probability of each, and add
+        up to zero over the classes; of a censored one on the expected outcome.
 
         Parameters
         ----------
@@ -305,6 +460,43 @@ class RowWise(Goodness):
         """
         use = (not self._deep) if observed is None else bool(observed)
         return self._row_wise(self._numbers.leverage(use))
+
+    def proportionality_test(self) -> pd.DataFrame:
+        """Score tests that slopes are the same at all cut-points, for an ordinal response.
+
+        Under the null hypothesis of proportional odds (or what the link makes of it) a term moves
+        all cut-points alike. The alternative gives it a slope of its own at every cut-point; the
+        last line tests all terms at once.
+
+        Returns
+        -------
+        DataFrame
+            ``statistic``, ``df`` and ``pvalue`` (chi-square) by term.
+
+        References
+        ----------
+        Peterson and Harrell (1990), Applied Statistics 39, 205-217.
+        """
+        family = self._numbers.fitted.family
+        if len(family.cut_labels) < 2:
+            raise NotAvailableError(
+                "proportionality_test is about the cut-points of an Ordinal() response with three "
+                f"levels or more; this response is {family.name}"
+                f"{' with two levels' if family.cut_labels else ''}."
+            )
+        self._refuse_deep("proportionality_test")
+        self._check_unpenalised("proportionality_test")
+        places = {
+            name: [inside for inside in where if self._estimate.free[inside]]
+            for name, where in self._slopes_of_terms().items()
+        }
+        places = {name: where for name, where in places.items() if where}
+        columns = sorted(j for where in places.values() for j in where)
+        groups = [[columns.index(j) for j in where] for where in places.values()]
+        groups.append(list(range(len(columns))))
+        found = proportionality(self._numbers.fitted, np.array(columns), groups)
+        names = [*places, "all terms"]
+        return pd.DataFrame(found, index=names, columns=["statistic", "df", "pvalue"])
 
     def get_influence(self, observed: bool = True) -> Any:
         """Influence of rows, statsmodels' ``GLMInfluence``, for a model without hidden layers."""
@@ -373,6 +565,21 @@ class RowWise(Goodness):
         return equivalent.glm_results(self)
 
     def _check_equivalent(self, what: str) -> None:
+        if not isinstance(self._numbers.fitted.given, MeanFamily):
+            raise NotAvailableError(
+                f"{what}: statsmodels' formulas are for families with a mean that is an inverse "
+                f"link, which {self._numbers.fitted.family.name} is not."
+            )
+        self._check_unpenalised(what)
+        rows = self._model._data.rows
+        if not (rows.freq * rows.weight > 0).all():
+            raise NotAvailableError(
+                f"{what}: some rows have a weight of zero or no trials, and statsmodels' formulas "
+                "divide by the weight. Leave them out, as in subset=data[weight] > 0; the "
+                "estimates stay the same."
+            )
+
+    def _check_unpenalised(self, what: str) -> None:
         if self._numbers.withheld:
             raise NotAvailableError(f"{what}: {self._numbers.withheld}.")
         if self._estimate.precision.any():

@@ -18,7 +18,7 @@ from deepglm.results.layers import LayerTable, layer_tables
 from deepglm.results.notes import notes, short_certificate
 from deepglm.results.report_formats import TableReport
 
-__all__ = ["summary", "summary2"]
+__all__ = ["link_name", "summary", "summary2"]
 
 _WIDTH = 78
 
@@ -92,7 +92,9 @@ def header(results: Any, yname: str | None) -> tuple[Facts, Facts]:
         ("Dep. Variable", yname or results.model.endog_names),
         ("Model", type(results.model).__name__ if results._deep else "GLM"),
         ("Model Family", adapted.name),
-        ("Link Function", _link_name(link, adapted.link.name)),
+        ("Link Function", link_name(link, adapted.link.name)),
+        *adapted.facts(results._numbers.fitted.rows.y, results._numbers.fitted.rows.freq),
+        *_event(results),
         ("Method", results.method),
     ]
     if results._deep:
@@ -123,17 +125,28 @@ def _right(results: Any) -> Facts:
     ]
     if penalised:
         right.append(("Penalised Log-Lik.", f"{results.penalized_llf:#8.5g}"))
+    right.append(("Deviance", f"{results.deviance:#8.5g}"))
+    if results._numbers.fitted.family.reading != "interval":
+        right.append(("Pearson chi2", f"{results.pearson_chi2:#6.3g}"))
     right += [
-        ("Deviance", f"{results.deviance:#8.5g}"),
-        ("Pearson chi2", f"{results.pearson_chi2:#6.3g}"),
         ("Pseudo R-squ. (CS)", f"{results.pseudo_rsquared():#6.4g}"),
     ]
+    right += _beside_the_dispersion(results)
     if results._deep:
         right.append(("BIC", f"{results.bic:#8.5g}"))
     right.append(("Decrement", f"{certificate.decrement:.1e}"))
     if results._deep or certificate.rank < certificate.size:
         right.append(("Rank", f"{certificate.rank} of {certificate.size}"))
     return right
+
+
+def _beside_the_dispersion(results: Any) -> Facts:
+    """What else the family estimates beside a dispersion, such as a power."""
+    if results._numbers.full.scale is not None:
+        return []
+    table = results.auxiliary.iloc[1:]
+    pairs = zip(table.index, table["estimate"], table["std_err"], strict=True)
+    return [(name.capitalize(), f"{value:.4f} ({error:.4f})") for name, value, error in pairs]
 
 
 def _network(model: Any) -> Facts:
@@ -150,9 +163,29 @@ def _penalty_name(penalty: Any) -> str:
     return f"L2({penalty.alpha:g})" if isinstance(penalty, L2) else str(penalty)
 
 
-def _link_name(link: Any, ours: str) -> str:
+def _event(results: Any) -> Facts:
+    """Which of two labels counts 1."""
+    data = results._model._data
+    words = [level for level in data.levels if isinstance(level, str)]
+    proportion = results._numbers.fitted.family.reading == "proportion"
+    return [("Counted as 1", words[1])] if proportion and len(words) == 2 else []
+
+
+_LINKS = {
+    "logistic": "Logit",
+    "probit": "Probit",
+    "cloglog": "CLogLog",
+    "loglog": "LogLog",
+    "cauchit": "Cauchy",
+    "identity": "Identity",
+}
+
+
+def link_name(link: Any, ours: str) -> str:
+    """What a link is called: by its class in statsmodels, or by our name."""
     # a link of ours inside a quasi family has no class of its own to name
-    return ours if link is None or type(link).__name__.startswith("_") else type(link).__name__
+    own = link is None or isinstance(link, str) or type(link).__name__.startswith("_")
+    return _LINKS.get(ours, ours) if own else type(link).__name__
 
 
 def _count(value: float) -> str:
@@ -175,16 +208,22 @@ def _names(results: Any, xname: list[str] | None) -> list[str]:
 
 def _estimates(results: Any, names: list[str]) -> SimpleTable:
     """Coefficients of the GLM terms of a deep model: estimates and nothing else."""
-    k = results.model.predictor.k_glm
-    shown = results.params.to_numpy()
-    rows = [[number(shown[j])] for j in range(k)] or [["none"]]
+    shown, where = results.params.to_numpy(), _glm_terms(results)
     return SimpleTable(
-        rows,
+        [[number(shown[j])] for j in where] or [["none"]],
         ["coef"],
-        names[:k] or ["(no terms)"],
+        [names[j] for j in where] or ["(no terms)"],
         title="Final layer: GLM terms",
         txt_fmt=fmt_params,
     )
+
+
+def _glm_terms(results: Any) -> list[int]:
+    """Reported parameters that belong to no hidden layer: GLM terms, then cut-points and others."""
+    model = results._model
+    predictor, inside = model.predictor, np.array(model._units.order)
+    own = (inside < predictor.slices[0].stop) | (inside >= predictor.size)
+    return list(np.flatnonzero(own))
 
 
 def _layer(table: LayerTable) -> SimpleTable:
@@ -204,8 +243,10 @@ def number(value: float) -> str:
 
 def _frame(results: Any, names: list[str], alpha: float) -> pd.DataFrame:
     if results._deep:
-        k = results.model.predictor.k_glm
-        return pd.DataFrame({"Coef.": results.params.to_numpy()[:k]}, index=names[:k])
+        where = _glm_terms(results)
+        return pd.DataFrame(
+            {"Coef.": results.params.to_numpy()[where]}, index=[names[j] for j in where]
+        )
     letter = "t" if results.use_t else "z"
     interval = results.conf_int(alpha)
     return pd.DataFrame(

@@ -77,10 +77,21 @@ def _rows(a: ModelData, b: ModelData) -> Iterator[Difference]:
         ("frequency weight", a.rows.freq, b.rows.freq),
         ("offset (log exposure included)", a.rows.offset, b.rows.offset),
     ):
-        differ = np.flatnonzero(x != y)
+        if x.shape != y.shape:
+            yield f"form of the {what}", str(x.shape), str(y.shape)
+            continue
+        differ = np.flatnonzero(np.atleast_2d(x != y).any(axis=0))
         if differ.size:
             at = int(differ[0])
-            yield f"{what} of row {row_label(a.index, at)!r}", f"{x[at]:.6g}", f"{y[at]:.6g}"
+            yield (
+                f"{what} of row {row_label(a.index, at)!r}",
+                _shown(x[..., at]),
+                _shown(y[..., at]),
+            )
+
+
+def _shown(value: Any) -> str:
+    return f"{value:.6g}" if np.ndim(value) == 0 else str(value.tolist())
 
 
 def _counted(data: ModelData) -> str:

@@ -13,7 +13,8 @@ import pandas as pd
 
 from deepglm.data import as_floats
 from deepglm.errors import NotAvailableError, SpecificationError
-from deepglm.inference import criteria
+from deepglm.families import MeanFamily
+from deepglm.inference import criteria, residuals
 from deepglm.results import DeepGLMResults
 from deepglm.selection import tables
 from deepglm.selection.agreement import check_agreement
@@ -23,7 +24,6 @@ __all__ = ["Average", "average"]
 
 Array = npt.NDArray[np.float64]
 
-WHICH = ("mean", "linear")
 _SPREAD = ("mean", "sd_between_fits", "min", "max")
 
 _NO_ERRORS = (
@@ -157,9 +157,14 @@ class Average:
     # -- means ------------------------------------------------------------------------------
 
     def predict(
-        self, exog: Any = None, *, exposure: Any = None, offset: Any = None, which: str = "mean"
-    ) -> pd.Series:
-        """Predict rows by the mean of the fits' means.
+        self,
+        exog: Any = None,
+        *,
+        exposure: Any = None,
+        offset: Any = None,
+        which: str | None = None,
+    ) -> Any:
+        """Predict rows by the mean of the fits' means, or of their probabilities.
 
         Parameters
         ----------
@@ -169,25 +174,30 @@ class Average:
         exposure, offset
             A column name, an array or a number; by default the columns named at construction.
         which
-            "mean", or "linear" for the linear predictor of that mean: the link of it, which is not
-            the mean of the fits' linear predictors.
+            None, or "mean" (of classes "prob"); "linear" for the linear predictor of a mean: the
+            link of it, which is not the mean of the fits' linear predictors.
 
         Returns
         -------
-        Series
-            With the index of the new data, or of the rows kept.
+        Series or DataFrame
+            With the index of the new data, or of the rows kept; a column for every class.
         """
-        if which not in WHICH:
-            accepted = ", ".join(repr(name) for name in WHICH)
+        fitted = self.results[0]._numbers.fitted
+        first = fitted.given.statistics[0]
+        known = (first, "linear") if isinstance(fitted.given, MeanFamily) else (first,)
+        if which is not None and which not in known:
+            accepted = ", ".join(repr(name) for name in known)
             raise SpecificationError(
                 f"which={which!r} is not known for an average; accepted are {accepted}. "
                 "get_distribution().var() is the variance of a response."
             )
-        each = self._each(exog, exposure, offset)
-        mean = mixture_mean(each.T, self.weights)
+        each = [r.predict(exog, exposure=exposure, offset=offset) for r in self.results]
+        mean = mixture_mean([one.to_numpy() for one in each], self.weights)
         if which == "linear":
-            mean = self.results[0]._numbers.fitted.family.link.link(mean)
-        return pd.Series(mean, index=each.index)
+            mean = fitted.mean_family.link.link(mean)
+        if mean.ndim == 2:
+            return pd.DataFrame(mean, index=each[0].index, columns=each[0].columns)
+        return pd.Series(mean, index=each[0].index)
 
     def spread(
         self, exog: Any = None, *, exposure: Any = None, offset: Any = None, members: bool = False
@@ -205,7 +215,7 @@ class Average:
         -------
         DataFrame
             ``mean``, ``sd_between_fits``, ``min`` and ``max`` of the fits' means, with the index
-            of the new data, or of the rows kept.
+            of the new data, or of the rows kept; a line for every row and class of classes.
 
         Notes
         -----
@@ -222,13 +232,14 @@ class Average:
         return pd.concat([frame, each], axis=1) if members else frame
 
     @property
-    def fittedvalues(self) -> pd.Series:
-        """Means of the rows kept; proportions for binomial counts."""
+    def fittedvalues(self) -> Any:
+        """Means of the rows kept; proportions for binomial counts, probabilities of classes."""
         return self.predict()
 
     def _each(self, exog: Any, exposure: Any, offset: Any) -> pd.DataFrame:
         """Means of rows, a column per fit."""
         columns = [r.predict(exog, exposure=exposure, offset=offset) for r in self.results]
+        columns = [one.stack() if isinstance(one, pd.DataFrame) else one for one in columns]
         values = np.column_stack([column.to_numpy() for column in columns])
         return pd.DataFrame(values, index=columns[0].index, columns=list(self.names))
 
@@ -237,8 +248,16 @@ class Average:
     @cached_property
     def deviance(self) -> float:
         """Deviance of the averaged means, at dispersion 1."""
-        fitted = self.results[0]._numbers.fitted
-        return criteria.deviance(fitted.family, fitted.rows, self.predict().to_numpy())
+        fitted, rows = self.results[0]._numbers.fitted, self.results[0]._numbers.fitted.rows
+        mean = self.predict().to_numpy()
+        if isinstance(fitted.given, MeanFamily):
+            return float(rows.freq @ fitted.given.unit_deviance(rows.y, mean, rows.weight))
+        if mean.ndim == 2:
+            return float(rows.freq @ residuals.deviance_of_classes(fitted, mean.T))
+        raise NotAvailableError(
+            f"deviance: an average of {fitted.family.name} fits has no mean to measure it by. Use "
+            "llf, the log-likelihood of the mixture."
+        )
 
     @cached_property
     def llf(self) -> float:
@@ -388,5 +407,4 @@ def _row_loglike(result: DeepGLMResults) -> Array:
     fitted = result._numbers.fitted
     profiled = criteria.concentrated_scale(fitted)
     scale = result.scale if profiled is None else profiled
-    eta = np.atleast_2d(fitted.eta)
-    return np.asarray(fitted.family.loglike_rows(fitted.rows.y, eta, scale, fitted.rows.weight))
+    return criteria.loglike_rows(fitted, fitted.etas, fitted.aux, scale)

@@ -11,8 +11,11 @@ from statsmodels.iolib.summary import summary_top
 from statsmodels.iolib.table import SimpleTable
 from statsmodels.iolib.tableformatting import fmt_params
 
+from deepglm.errors import NotAvailableError
+from deepglm.families import MeanFamily
 from deepglm.penalties import L2
 from deepglm.results.report_formats import TableReport
+from deepglm.results.summary import link_name
 
 __all__ = ["summary"]
 
@@ -49,23 +52,35 @@ def _header(average: Any, spread: Any, yname: str | None) -> tuple[list[tuple[st
     left = [
         ("Dep. Variable", yname or first.model.endog_names),
         ("Model Family", fitted.family.name),
-        ("Link Function", _link_name(average.family.link, fitted.family.link.name)),
+        (
+            "Link Function",
+            link_name(getattr(average.family, "link", None), fitted.family.link.name),
+        ),
         ("No. Observations", f"{fitted.wnobs:.10g}"),
         ("Weights of Fits", "equal" if _equal(average) else "unequal"),
         ("Certified Fits", f"{certified} of {len(average.results)}"),
     ]
     mean = float(np.dot(average.weights, [result.llf for result in average.results]))
     right = [
-        ("Deviance", _number(average.deviance)),
+        ("Deviance", _number(_deviance(average))),
         ("Log-Likelihood", _number(average.llf)),
         ("Mean over the Fits", _number(mean)),
         ("Gain over the Mean", _number(average.llf - mean)),
-        ("Median Spread", _number(_median(spread["sd_between_fits"], fitted.rows.freq))),
     ]
-    if fitted.family.mean_range == (0.0, np.inf):
-        relative = _median(spread["sd_between_fits"] / spread["mean"], fitted.rows.freq)
+    freq = np.repeat(fitted.rows.freq, len(spread) // fitted.rows.n)
+    right.append(("Median Spread", _number(_median(spread["sd_between_fits"], freq))))
+    if isinstance(fitted.given, MeanFamily) and fitted.given.mean_range == (0.0, np.inf):
+        relative = _median(spread["sd_between_fits"] / spread["mean"], freq)
         right.append(("Relative to Mean", f"{100.0 * relative:.2g}%"))
     return left, right
+
+
+def _deviance(average: Any) -> float:
+    """Deviance of the averaged means; NaN where there is none."""
+    try:
+        return float(average.deviance)
+    except NotAvailableError:
+        return np.nan
 
 
 def _equal(average: Any) -> bool:
@@ -111,11 +126,6 @@ def _penalty_name(result: Any) -> str:
     if not result._estimate.precision.any():
         return "none"
     return f"L2({penalty.alpha:g})" if isinstance(penalty, L2) else str(penalty)
-
-
-def _link_name(link: Any, ours: str) -> str:
-    # a link of ours inside a quasi family has no class of its own to name
-    return ours if type(link).__name__.startswith("_") else type(link).__name__
 
 
 def _number(value: float) -> str:

@@ -216,6 +216,10 @@ def _endless(point: _Point) -> Status | None:
         return Status.EXACT_FIT
     if point.separation.any():
         return Status.SEPARATED
+    objective = point.objective
+    aux = point.params[objective.likelihood.predictor.size :]
+    if objective.likelihood.family.at_an_end(aux, objective.rows.y):
+        return Status.AT_AN_END
     if point.unpenalised and point.units.saturated:
         return Status.SATURATED
     return None
@@ -224,11 +228,16 @@ def _endless(point: _Point) -> Status | None:
 def _no_dispersion(point: _Point) -> bool:
     """Whether an estimated dispersion is nothing beside that of the mean alone."""
     family, rows = point.objective.likelihood.family, point.objective.rows
-    if "log_scale" not in family.aux_names:
+    power = next((_POWERS[name] for name in family.aux_names[:1] if name in _POWERS), None)
+    if power is None:
         return False
-    at = family.aux_names.index("log_scale")
-    now = point.params[point.objective.likelihood.predictor.size + at]
-    return bool(now - family.start_aux(rows.y, rows.weight)[at] < np.log(NO_DISPERSION))
+    now = point.params[point.objective.likelihood.predictor.size]
+    gone = now - family.start_aux(rows.y, rows.weight)[0]
+    return bool(power * gone < np.log(NO_DISPERSION))
+
+
+_POWERS = {"log_scale": 1.0, "log_sigma": 2.0}
+"""Auxiliary parameters that go to minus infinity in an exact fit, as powers of a dispersion."""
 
 
 def _runs_away(point: _Point) -> bool:

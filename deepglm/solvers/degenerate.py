@@ -151,7 +151,10 @@ def unit_moments(predictor: Predictor, c: Coefficients, rows: Rows) -> Moments:
             inputs[t].add(one.z[0], block.freq)
             for level, z in enumerate(one.z[1:]):
                 units[t][level].add(z, block.freq)
-                bending[t][level] += (np.abs(one.h1[level]) > BENDS * tops[t][level]) @ block.freq
+                slope = (
+                    one.h1[level] * (1.0 - one.h1[level]) if one.across[level] else one.h1[level]
+                )
+                bending[t][level] += (np.abs(slope) > BENDS * tops[t][level]) @ block.freq
     layers = []
     for t in range(len(predictor.networks)):
         found: list[LayerMoments] = []
@@ -164,6 +167,8 @@ def unit_moments(predictor: Predictor, c: Coefficients, rows: Rows) -> Moments:
 
 def _steepest(link: Link) -> float:
     """Largest slope of an inverse link around the middle of its range."""
+    if link.across:
+        return 0.25
     return float(np.abs(link.evaluate(np.linspace(-5, 5, 1001), 1)[1]).max())
 
 
@@ -197,6 +202,9 @@ def degenerate_units(predictor: Predictor, c: Coefficients, rows: Rows) -> Degen
     duplicate: list[tuple[str, ...]] = []
     for t, network in enumerate(predictor.networks):
         alive = _alive(c.layers[t], c.outputs[t], moments.layers[t], moments.eta_sd)
+        for level, link in enumerate(network.links):
+            if link.across:
+                alive[level][-1] = True  # the reference has no weight above it
         prefix = f"deep{t + 1}." if len(predictor.networks) > 1 else ""
         for level, (link, layer) in enumerate(zip(network.links, moments.layers[t], strict=True)):
             names = [f"{prefix}layer{level + 1}.unit{k + 1}" for k in range(len(layer.sd))]
@@ -204,7 +212,9 @@ def degenerate_units(predictor: Predictor, c: Coefficients, rows: Rows) -> Degen
             if link.name in BOUNDED:
                 step = alive[level] & _steps(c.layers[t][level], layer, total)
                 saturated += [names[k] for k in np.flatnonzero(step)]
-            same = _groups(layer, alive[level])
+            counted = alive[level].copy()
+            counted[-1] &= not link.across  # two units that add to one are no finding
+            same = _groups(layer, counted)
             duplicate += [tuple(names[k] for k in group) for group in same]
     return DegenerateUnits(tuple(saturated), tuple(dead), tuple(duplicate))
 

@@ -80,6 +80,13 @@ class Choice(NamedTuple):
     """Best log marginal likelihood, by a sample of the rows where there are many."""
     settled: bool
     updates: int
+    edf: float = 0.0
+    """Effective number of coefficients in hidden layers there."""
+
+    @property
+    def empty(self) -> bool:
+        """Whether the penalty has shrunk the hidden layers to nothing."""
+        return self.edf < GONE
 
 
 def marginal(
@@ -169,9 +176,12 @@ def glm_marginal(objective: Objective, penalty: Array) -> float:
 
 
 def copies(predictor: Predictor) -> float:
-    """Log of the number of equal modes: units may be permuted, and their signs changed."""
+    """Log of the number of equal modes: units may be permuted, and their signs changed.
+
+    The reference of a softmax layer stays where it is.
+    """
     return sum(
-        float(gammaln(q + 1)) + (q * np.log(2.0) if link.parity is not None else 0.0)
+        float(gammaln(q + 1 - link.across)) + (q * np.log(2.0) if link.parity is not None else 0.0)
         for network in predictor.networks
         for q, link in zip(network.units, network.links, strict=True)
     )
@@ -218,7 +228,8 @@ def by_evidence(
         if now is None:
             break
         if best is None or now.value > best.value + 0.01:
-            best, stale = Choice(penalty, params, now.value, False, updates), 0
+            edf = sum(group.edf for group in now.groups)
+            best, stale = Choice(penalty, params, now.value, False, updates, edf), 0
         else:
             stale += 1
         moved = max(_moved(now, penalty))

@@ -19,6 +19,7 @@ from deepglm.solvers.objective import Objective
 from deepglm.solvers.scoring import QUIET, Curvature, scoring
 
 Array = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
 
 SOME_ROWS = 20_000
 """Rows on which the fit of a GLM to many more begins. They leave it a few standard errors away,
@@ -26,12 +27,12 @@ which is where Newton's method needs three steps to all digits."""
 
 
 def final_layer(
-    objective: Objective, params: Array, *, tol: float = 1e-4, maxiter: int = 25
+    objective: Objective, params: Array, held: Mask, *, tol: float = 1e-4, maxiter: int = 25
 ) -> Array:
     """Full vector of parameters whose final layer is (nearly) optimal given the hidden units.
 
     Auxiliary parameters and pinned coefficients of hidden units are free here as well: a pin is a
-    choice of scale, and the caller restores it.
+    choice of scale, and the caller restores it. What is held at zero stays there.
 
     Parameters
     ----------
@@ -39,13 +40,15 @@ def final_layer(
         The joint objective.
     params
         (size,) parameters; the final layer's are replaced.
+    held
+        (coefficients,) which are held at zero.
     tol
         Half the decrement at which to stop; a start needs no more digits.
     """
     predictor = objective.likelihood.predictor
     free = np.zeros(objective.likelihood.size, dtype=bool)
     free[: predictor.size] = predictor.final & (
-        objective.free[: predictor.size] | predictor.output_weights
+        objective.free[: predictor.size] | (predictor.output_weights & ~held)
     )
     aux = np.zeros_like(free)
     aux[predictor.size :] = objective.free[predictor.size :]
@@ -66,13 +69,11 @@ def final_layer(
 
 
 def _level(objective: Objective, params: Array) -> Array:
-    """Final layer zero but for an intercept at the mean response: always a valid predictor."""
+    """Final layer zero but for intercepts at the level: always a valid predictor."""
     predictor, rows = objective.likelihood.predictor, objective.rows
     params = params.copy()
     params[: predictor.size][predictor.final] = 0.0
-    total = rows.weight * rows.freq
-    mean = np.atleast_1d((rows.y * total).sum(axis=-1) / total.sum())
-    level = objective.likelihood.family.start_eta(mean, np.ones_like(mean))[:, 0]
+    level = objective.likelihood.family.start_level(rows.y, rows.weight * rows.freq)
     ones = np.flatnonzero((rows.designs[0] == 1.0).all(axis=1))
     if ones.size:
         predictor.unpack(params[: predictor.size]).beta[:, ones[0]] = level - np.median(rows.offset)
@@ -93,10 +94,10 @@ def _least_squares(objective: Objective) -> Array:
     p = int(where.sum())
     A, b = np.zeros((p, p)), np.zeros(p)
     k = predictor.k_eta
-    total = objective.rows.weight * objective.rows.freq
-    overall = float(objective.rows.y @ total / total.sum())
-    for block in objective.rows.blocks():
-        eta0 = family.start_eta(block.y, block.weight, overall)
+    rows = objective.rows
+    level = family.start_level(rows.y, rows.weight * rows.freq)
+    for block in rows.blocks():
+        eta0 = family.start_eta(block.y, block.weight, level)
         terms = family.rows(block.y, eta0, aux, block.weight, Level.FISHER)
         state = forward(coefficients, predictor, block.designs, 1)
         J = [final_jacobian(state, predictor, c)[where] for c in range(k)]

@@ -35,27 +35,39 @@ class Choice(NamedTuple):
     reason: str
 
 
-def operations(n: int, p: int) -> dict[str, float]:
+ROW = 50.0
+"""Operations of a row's log-likelihood in a family of effort one."""
+
+
+def operations(n: int, p: int, effort: float = 1.0) -> dict[str, float]:
     """Counted operations of one fit by the two methods that "auto" chooses from.
 
     Forty informations and spectra for damped scoring; three hundred gradients and eight
     informations for L-BFGS in whitened coordinates.
+
+    Parameters
+    ----------
+    n, p
+        Rows and free parameters.
+    effort
+        That of the family.
     """
+    more = (effort - 1.0) * (ROW * n + 0.25 * CALLS)
     return {
-        "scoring": 40 * (n * p * p + 10.0 * p**3 + CALLS),
-        "whitened": 300 * (6.0 * n * p + 2.0 * p * p + CALLS) + 8.0 * (n * p * p + p**3),
+        "scoring": 40 * (n * p * p + 10.0 * p**3 + CALLS + more),
+        "whitened": 300 * (6.0 * n * p + 2.0 * p * p + CALLS + more) + 8.0 * (n * p * p + p**3),
     }
 
 
-def choose(method: Any, n: int, p: int, tol: float | None, maxiter: int | None) -> Choice:
+def choose(method: Any, cost: dict[str, float], tol: float | None, maxiter: int | None) -> Choice:
     """Find the solver of a network.
 
     Parameters
     ----------
     method
         One of ``METHODS``, or a solver.
-    n, p
-        Rows and free parameters.
+    cost
+        Counted operations of the methods that "auto" chooses from.
     tol, maxiter
         Options of a named solver; None for its own.
     """
@@ -72,7 +84,6 @@ def choose(method: Any, n: int, p: int, tol: float | None, maxiter: int | None) 
         )
     if method != "auto":
         return Choice(replace(NAMED[method](), **given), "asked for")  # type: ignore[type-var]
-    cost = operations(n, p)
     name = min(cost, key=lambda one: cost[one])
     other = "whitened" if name == "scoring" else "scoring"
     reason = f"chosen by counted operations per start: {cost[name]:.1e}, {other} {cost[other]:.1e}"

@@ -12,6 +12,7 @@ from deepglm.predictor import Predictor, pack
 from deepglm.solvers import nested, relaxed
 from deepglm.solvers.contract import Control, Outcome, Solver
 from deepglm.solvers.objective import Objective
+from deepglm.solvers.separation import separating_direction
 from deepglm.solvers.starts import Starts, random_units, thinned
 
 Array = npt.NDArray[np.float64]
@@ -129,11 +130,13 @@ class Search:
         # without a penalty the best has no optimum, and an optimum that many starts reach is not it
         agreed = hits(self.finished) >= ENOUGH and self.starts.objective.precision.any()
         agreed_on = self.finished[0].value
+        endless = self._endless()
         rng = np.random.default_rng(last)
         for number in range(len(given) + fresh, len(given) + count):
             best = self.finished[0].value
             tried = number - len(given) - fresh
-            sure = agreed and tried >= ASSURANCE and best > agreed_on - SAME
+            sure = endless or (agreed and best > agreed_on - SAME)
+            sure = sure and tried >= ASSURANCE
             if sure or self.control.stop() or arrivals(self.finished) >= SURE:
                 break
             theta, parent = _variation(rng, self.starts, self.finished)
@@ -147,6 +150,13 @@ class Search:
     def finished(self) -> list[Run]:
         """Runs that were taken to the end, best first."""
         return [run for run in self.runs if run.kept]
+
+    def _endless(self) -> bool:
+        """Whether there is no maximum that more starts could find: separated, or none finished."""
+        if not any(run.outcome.finished for run in self.finished):
+            return True
+        objective = self.starts.objective
+        return bool(separating_direction(objective, self.finished[0].params).any())
 
     @property
     def _predictor(self) -> Predictor:

@@ -97,8 +97,10 @@ def one_more(starts: Starts, seed: np.random.SeedSequence, advance: Advance) -> 
 
 
 def possible(starts: Starts) -> bool:
-    """Whether units of the last layer are alike: none of them carries a pin."""
+    """Whether units of the last layer are alike: none carries a pin, or is a reference."""
     predictor = starts.objective.likelihood.predictor
+    if predictor.networks[0].links[-1].across:
+        return False
     pinned = ~starts.objective.free[: predictor.size] & ~starts.held
     of_units = ~predictor.final | predictor.output_weights
     return predictor.networks[0].units[-1] > 1 and not pinned[of_units].any()

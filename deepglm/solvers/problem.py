@@ -19,6 +19,7 @@ from deepglm.predictor import Predictor, canonical_form, pinned_form
 from deepglm.solvers.certificate import DECREMENT, certify, unit_sd
 from deepglm.solvers.contract import Control, Outcome, Progress, Solver, Step, silent
 from deepglm.solvers.evidence import (
+    GONE,
     Group,
     by_evidence,
     copies,
@@ -43,6 +44,9 @@ Mask = npt.NDArray[np.bool_]
 ROUNDS_OF_SCALE = 20
 """Rounds of coefficients and dispersion at most; two or three are usual."""
 
+
+WEAKER = 100.0
+"""Factor by which a penalty that left nothing of a network is weaker in a second try."""
 
 NEARLY = 1.0
 """Decrement of a run from which exact Newton steps lead to the optimum near by."""
@@ -116,6 +120,8 @@ class Solution(NamedTuple):
 
     theta: Array
     """(predictor size,) standardised coefficients, in canonical form."""
+    aux: Array
+    """Auxiliary parameters, a dispersion among them."""
     scale: float
     """Dispersion in force inside the objective."""
     value: float
@@ -191,20 +197,26 @@ class Problem:
         )
 
     def given_start(self, objective: Objective, theta: Array) -> Array:
-        """Full vector of parameters around given coefficients, pins in place."""
-        theta = pinned_form(self.predictor, np.where(self.held, 0.0, theta), self.response_scale)
-        params = objective.origin.copy()
-        params[: self.predictor.size] = theta
-        if len(params) > self.predictor.size:
-            params[self.predictor.size :] = np.log(max(self.mean_deviance(theta), 1e-300))
+        """Full vector of parameters around given coefficients, pins in place.
+
+        Auxiliary parameters may follow them.
+        """
+        k, params = self.predictor.size, objective.origin.copy()
+        params[:k] = pinned_form(
+            self.predictor, np.where(self.held, 0.0, theta[:k]), self.response_scale
+        )
+        if len(theta) > k:
+            params[k:] = theta[k:]
+        elif objective.likelihood.family.scale is None:
+            params[k] = np.log(max(self.mean_deviance(params[:k]), 1e-300))
         return params
 
     def mean_deviance(self, theta: Array) -> float:
         """Deviance per row: the dispersion that maximises the extended quasi-likelihood."""
-        likelihood = Likelihood(self.predictor, adapt(self.family, 1.0))
-        mu = self.family.mean(likelihood.eta(theta, self.rows)[0])
-        d = self.family.unit_deviance(self.rows.y, mu, self.rows.weight)
-        return float(self.rows.freq @ d / self.rows.freq.sum())
+        eta, rows = Likelihood(self.predictor, self.family).eta(theta, self.rows), self.rows
+        aux = self.family.start_aux(rows.y, rows.weight)
+        d = self.family.deviance_rows(rows.y, eta, aux, rows.weight)
+        return float(rows.freq @ d / rows.freq.sum())
 
     def canonical(self, params: Array) -> Array:
         """Full vector with units in canonical order and sign."""
@@ -245,9 +257,10 @@ def fit_glm(
     """
     solver = None
     if options.method not in ("auto", "irls", "scoring"):
-        solver = choose(options.method, problem.rows.n, 1, options.tol, options.maxiter).solver
+        solver = choose(options.method, {}, options.tol, options.maxiter).solver
     null_scale = problem.family.start_aux(problem.rows.y, problem.rows.weight)
-    estimated = phi is None and len(null_scale) > 0 and not problem.precision.any()
+    alone = problem.family.scale is None and len(null_scale) == 1
+    estimated = phi is None and alone and not problem.precision.any()
     scale = float(np.exp(null_scale[0])) if estimated else phi
     tol = 1e-18 if options.tol is None else options.tol
     maxiter = 100 if options.maxiter is None else options.maxiter
@@ -291,12 +304,12 @@ def fit_network(
         As in :func:`fit_glm`.
     """
     objective = problem.objective(crew, phi)
-    n, p = problem.rows.n, objective.size
-    solver, reason = choose(options.method, n, p, options.tol, options.maxiter)
+    n, p = problem.rows.n * problem.predictor.k_eta, objective.size  # linear predictors
+    cost = operations(n, p, problem.family.effort)
+    solver, reason = choose(options.method, cost, options.tol, options.maxiter)
     given = [] if start is None else [problem.given_start(objective, start)]
     count = options.starts
     if count is None:
-        cost = operations(n, p)
         count = 0 if given else default_starts(cost.get(solver.name, min(cost.values())))
     if count < (0 if given else 1):
         raise SpecificationError(f"starts={count}: at least one start is needed.")
@@ -353,6 +366,12 @@ def _chosen(
         grouped = Grouped(rule.start, rule.start)
         here = with_penalty(objective, grouped, kinds)
         found = by_evidence(here, start(here), kinds, grouped, solver, control, second)
+        if found.empty:  # nothing grows again from an empty network: begin with less penalty
+            weaker = Grouped(rule.start / WEAKER, rule.start / WEAKER)
+            there = with_penalty(objective, weaker, kinds)
+            other = by_evidence(there, start(there), kinds, weaker, solver, control, second)
+            if not other.empty and other.value + copies(problem.predictor) > found.value:
+                found = other
         return PenaltyChoice(found.penalty, (), found.value, np.nan, found.settled), found.params
     assert isinstance(rule, Validation)
     best = by_validation(objective, kinds, rule, start, solver, control, second)
@@ -375,10 +394,11 @@ def _at_the_end(
         return choice._replace(groups=now.groups)
     predictor, X = problem.predictor, problem.rows.designs
     nested = all(np.shares_memory(one, X[0]) for one in X[1:])
+    alive = sum(group.edf for group in now.groups) >= GONE  # units that are nothing have no copies
     glm_terms = problem.precision[: predictor.slices[0].stop]
     return choice._replace(
         groups=now.groups,
-        evidence=now.value + copies(predictor),
+        evidence=now.value + (copies(predictor) if alive else 0.0),
         glm_evidence=glm_marginal(objective, glm_terms) if nested else np.nan,
     )
 
@@ -397,7 +417,8 @@ def _solution(
     certificate = certify(objective, x, stopped=options.watch.reason)
     return Solution(
         theta=params[:k],
-        scale=float(np.exp(aux[0])) if len(aux) else float(family.scale or 1.0),
+        aux=aux,
+        scale=float(np.exp(aux[0])) if family.scale is None else float(family.scale),
         value=-objective.at(x, Level.VALUE).value,
         precision=problem.precision,
         certificate=certificate,

@@ -61,7 +61,8 @@ def relaxed(
 
 def _alive(starts: Starts, params: Array) -> bool:
     predictor = starts.objective.likelihood.predictor
-    v = np.abs(params[: predictor.size][predictor.output_weights]) / starts.response_scale
+    outputs = predictor.output_weights & ~starts.held
+    v = np.abs(params[: predictor.size][outputs]) / starts.response_scale
     return bool(v.max() > ALIVE and v.min() > BALANCED * v.max())
 
 

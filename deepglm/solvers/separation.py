@@ -12,22 +12,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from scipy.optimize import linprog
 
+from deepglm.families import MeanFamily
 from deepglm.predictor import final_jacobian, forward
 from deepglm.solvers.objective import Objective
 
 Array = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
-
-BOTH_ENDS = ("logistic", "probit", "cloglog", "loglog", "cauchit", "tanh")
-"""Inverse links whose mean reaches both ends of a bounded range as eta goes to infinity."""
-
-LOWER_END = (*BOTH_ENDS, "exp")
-"""Inverse links whose mean falls to zero as eta goes to minus infinity."""
 
 EXTREME, CLOSE = 12.0, 1e-8
 """Absolute eta, or distance of a mean from its range's end, at which the programme is solved."""
@@ -47,6 +43,17 @@ TIED = 1e-11
 """Eigenvalue, relative to the largest, below which rows between the ends leave a direction free."""
 
 
+class _Block(NamedTuple):
+    """Rows as the programme sees them, in coefficients and thresholds that nothing holds back."""
+
+    signed: Array
+    """(columns, m) combinations that must not be negative along a separating direction."""
+    fitted: Array
+    """(m,) their values at the fit."""
+    tied: Array
+    """(columns, m) combinations that must stay zero."""
+
+
 @dataclass(frozen=True)
 class _Ends:
     """The rows as the programme sees them, block by block.
@@ -58,29 +65,32 @@ class _Ends:
     params
         (size,) full vector of parameters.
     columns
-        (final,) coefficients of the final layer that nothing holds back.
-    upper
-        Whether the mean reaches the upper end of its range.
+        (final + thresholds,) coefficients of the final layer that nothing holds back.
     """
 
     objective: Objective
     params: Array
     columns: Mask
-    upper: bool
 
-    def blocks(self) -> Iterator[tuple[Array, Array, Array]]:
-        """Columns (columns, m), end (m,) -1, 0 or 1, and eta (m,) of the rows that count."""
+    def blocks(self) -> Iterator[_Block]:
+        """Rows that count, some at a time."""
         likelihood = self.objective.likelihood
-        low, high = likelihood.family.mean_range
-        coefficients, _ = likelihood.split(self.params)
+        predictor, family = likelihood.predictor, likelihood.family
+        coefficients, aux = likelihood.split(self.params)
+        thresholds = family.thresholds(aux)
         for block in self.objective.rows.blocks():
-            state = forward(coefficients, likelihood.predictor, block.designs, 1)
-            counted = block.freq > 0
-            J = final_jacobian(state, likelihood.predictor)[self.columns]
-            end = np.where(block.y == low, -1.0, 0.0)
-            if self.upper:
-                end[block.y == high] = 1.0
-            yield J[:, counted], end[counted], (state.eta[0] + block.offset)[counted]
+            state = forward(coefficients, predictor, block.designs, 1)
+            eta = state.eta + block.offset
+            channels = [final_jacobian(state, predictor, k) for k in range(predictor.k_eta)]
+            for comparison in family.comparisons(block.y):
+                counted = (block.freq > 0) & comparison.used
+                factors = comparison.factors[:, counted]
+                k = predictor.k_eta
+                J = sum(J[:, counted] * f for J, f in zip(channels, factors[:k], strict=True))
+                J = np.concatenate((J, factors[k:]))[self.columns]
+                fitted = (eta[:, counted] * factors[:k]).sum(axis=0) + thresholds @ factors[k:]
+                tied = comparison.tied[counted]
+                yield _Block(J[:, ~tied], fitted[~tied], J[:, tied])
 
 
 def separating_direction(objective: Objective, params: Array) -> Array:
@@ -99,43 +109,45 @@ def separating_direction(objective: Objective, params: Array) -> Array:
         (size,) direction; zeros where there is none, which is usual.
     """
     direction = np.zeros_like(params)
-    likelihood = objective.likelihood
+    likelihood, rows = objective.likelihood, objective.rows
     predictor, family = likelihood.predictor, likelihood.family
-    low, high = family.mean_range
-    upper = bool(np.isfinite(high)) and family.link.name in BOTH_ENDS
-    lower = low == 0.0 and family.link.name in LOWER_END
-    if predictor.k_eta != 1 or not (upper or lower) or not _extreme(objective, params, upper):
+    if not family.comparisons(rows.y[..., :1]) or not _extreme(objective, params):
         return direction
     open_ended = (objective.free & (objective.precision == 0))[: predictor.size]
     columns = open_ended[predictor.final]
     if not columns.any():
         return direction
-    ends = _Ends(objective, params, columns, upper)
-    direction[np.flatnonzero(predictor.final & open_ended)] = _direction(ends)
+    thresholds = len(family.thresholds(params[predictor.size :]))
+    ends = _Ends(objective, params, np.concatenate((columns, np.ones(thresholds, dtype=bool))))
+    found = _direction(ends)
+    direction[np.flatnonzero(predictor.final & open_ended)] = found[: len(found) - thresholds]
     return direction
 
 
-def _extreme(objective: Objective, params: Array, upper: bool) -> bool:
-    """Whether a mean is so close to an end that the programme is worth its time."""
+def _extreme(objective: Objective, params: Array) -> bool:
+    """Whether a row is so nearly certain that the programme is worth its time."""
     likelihood, rows = objective.likelihood, objective.rows
-    low, high = likelihood.family.mean_range
-    eta = likelihood.eta(params, rows)[0][rows.freq > 0]
-    mean = likelihood.family.mean(eta)
-    near = (mean < low + CLOSE) | (eta < -EXTREME)
-    if upper:
-        near |= (mean > high - CLOSE) | (eta > EXTREME)
-    return bool(near.any())
+    family, counted = likelihood.family, rows.freq > 0
+    eta = likelihood.eta(params, rows)
+    if isinstance(family, MeanFamily):
+        low, high = family.mean_range
+        mean = family.mean(eta[0])[counted]
+        near = (mean < low + CLOSE) | (mean > high - CLOSE)
+    else:
+        _, aux = likelihood.split(params)
+        near = family.deviance_rows(rows.y, eta, aux, np.ones(rows.n))[counted] < CLOSE
+    return bool(near.any() or (np.abs(eta[:, counted]) > EXTREME).any())
 
 
 def _direction(ends: _Ends) -> Array:
     """(columns,) separating direction, or zeros; no columns of which the others have no need."""
-    highest = np.full(int(ends.columns.sum()), -np.inf)
-    lowest = -highest
-    for J, _, _ in ends.blocks():
-        highest = np.maximum(highest, J.max(axis=1, initial=-np.inf))
-        lowest = np.minimum(lowest, J.min(axis=1, initial=np.inf))
-    scale = np.maximum(np.abs(highest), np.abs(lowest))
-    scale[scale == 0] = 1.0
+    highest = np.zeros(int(ends.columns.sum()))  # of absolute values: rows are signed
+    lowest = np.full_like(highest, np.inf)
+    for block in ends.blocks():
+        for J in (block.signed, block.tied):
+            highest = np.maximum(highest, np.abs(J).max(axis=1, initial=0.0))
+            lowest = np.minimum(lowest, np.abs(J).min(axis=1, initial=np.inf))
+    scale = np.where(highest == 0.0, 1.0, highest)
     found = _solve(ends, scale)
     needed = (np.abs(found) > MINOR * np.abs(found).max(initial=0.0)) | (highest == lowest)
     if found.any() and not needed.all():
@@ -179,10 +191,10 @@ def _first_pass(ends: _Ends, scale: Array) -> tuple[Array, Array]:
     """
     p = len(scale)
     tied, total = np.zeros((p, p)), np.zeros(p)
-    for J, end, _ in ends.blocks():
-        between = J[:, end == 0] / scale[:, None]
+    for block in ends.blocks():
+        between = block.tied / scale[:, None]
         tied += between @ between.T
-        total += J @ end / scale
+        total += block.signed.sum(axis=1) / scale
     e, Q = np.linalg.eigh(tied)
     return Q[:, e <= TIED * max(float(e[-1]), 1e-300)], total
 
@@ -194,10 +206,9 @@ def _least(ends: _Ends, direction: Array | None, few: int) -> tuple[Array, float
     """
     rows, along = np.zeros((0, int(ends.columns.sum()))), np.zeros(0)
     highest = -np.inf
-    for J, end, eta in ends.blocks():
-        at_end = end != 0
-        signed = (J * end)[:, at_end]
-        value = (end * eta)[at_end] if direction is None else direction @ signed
+    for block in ends.blocks():
+        signed = block.signed
+        value = block.fitted if direction is None else direction @ signed
         highest = max(highest, float(np.max(value, initial=-np.inf)))
         rows, along = np.concatenate((rows, signed.T)), np.concatenate((along, value))
         if len(along) > few:

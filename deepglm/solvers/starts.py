@@ -166,7 +166,8 @@ class Starts:
         given = objective.rows.designs
         links = [link for net in predictor.networks for link in net.links]
         flat = any(
-            link.domain[0] >= 0 or abs(link.evaluate(np.zeros(1), 1)[1][0]) < 0.1 for link in links
+            link.across or link.domain[0] >= 0 or abs(link.evaluate(np.zeros(1), 1)[1][0]) < 0.1
+            for link in links
         )
         if flat or any(np.shares_memory(X, given[0]) for X in given[1:]):
             return None
@@ -198,7 +199,7 @@ class Starts:
         theta = pinned_form(predictor, theta, self.response_scale)
         params = self.objective.origin.copy()
         params[: predictor.size] = theta
-        params = final_layer(self.objective, params)
+        params = final_layer(self.objective, params, self.held)
         params[: predictor.size] = pinned_form(
             predictor, params[: predictor.size], self.response_scale
         )

@@ -58,7 +58,13 @@ class Status(Enum):
         "the likelihood has no maximum: the response is fitted exactly, and the dispersion goes "
         "to zero",
         "check whether the response is a formula of the inputs, use fewer units or terms, or hold "
-        "the dispersion with scale=",
+        "the dispersion with scale= if the family has one",
+    )
+    AT_AN_END = (
+        "a parameter of the family lies at the end of its range: the alpha of a negative binomial "
+        "at zero, or the power of a Tweedie at 1 or 2",
+        "use the family at that end: Poisson() where alpha is zero or the power 1, Gamma() where "
+        "it is 2",
     )
     OUT_OF_TIME = (
         "stopped by max_seconds before the optimum",
@@ -87,7 +93,13 @@ class Status(Enum):
     @property
     def no_maximum(self) -> bool:
         """Whether the likelihood rises without end, so that there is nothing to converge to."""
-        return self in (Status.SEPARATED, Status.SATURATED, Status.ENDLESS, Status.EXACT_FIT)
+        return self in (
+            Status.SEPARATED,
+            Status.SATURATED,
+            Status.ENDLESS,
+            Status.EXACT_FIT,
+            Status.AT_AN_END,
+        )
 
 
 @dataclass(frozen=True)

@@ -91,7 +91,7 @@ def by_validation(
     ]
     at = [start(learn) for learn, _ in halves]
     tried: list[Tried] = []
-    best, worse = -np.inf, 0
+    best, worse, kept, chosen = -np.inf, 0, at[0], rule.at(rule.grid[0])
     for number, value in enumerate(rule.grid, 1):
         penalty = rule.at(value)
         stage = control.at("validation", number, len(rule.grid))
@@ -102,12 +102,18 @@ def by_validation(
         score = _mean_loglike(objective, at, [held for _, held in halves])
         own = _mean_loglike(objective, at, [learn.rows for learn, _ in halves])
         tried.append(Tried(value, score, own))
-        if score > best:
+        if number == 1 or score > best:
             best, worse, kept, chosen = score, 0, at[0], penalty
-        else:
+        elif np.isfinite(best):  # rows held out that are impossible may not be so further on
             worse += 1
         if worse >= WORSE or control.stop():
             break
+    if not (np.isfinite(best) or control.stop()):
+        raise DataError(
+            "penalty='validation': at every value of the grid a row held out has a mean that the "
+            "family cannot have, so that no value can be preferred. Use penalty='weak', or a link "
+            "that allows every linear predictor, such as the log."
+        )
     return Chosen(chosen, kept, tuple(tried))
 
 

@@ -13,7 +13,7 @@ from scipy import special
 
 import deepglm as dg
 from deepglm.errors import DataError, NotAvailableError, SpecificationError
-from deepglm.families import Family, Level, RowTerms, adapt
+from deepglm.families import Family, Level, MeanFamily, RowTerms, adapt
 from deepglm.families.kernels import UnitTerms
 from deepglm.links import Link, get
 from tests.bad_input.refusal import refused
@@ -32,7 +32,7 @@ def counts(data: pd.DataFrame) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Truncated(Family):
+class Truncated(MeanFamily):
     """Poisson counts of which zeros were not recorded."""
 
     name: str = "Truncated"
@@ -60,7 +60,7 @@ class Truncated(Family):
     def mean_range(self) -> tuple[float, float]:
         return (1.0, np.inf)
 
-    def start_eta(self, y: Array, weight: Array, overall: float | None = None) -> Array:
+    def start_eta(self, y: Array, weight: Array, level: Array | None = None) -> Array:
         return np.log(np.maximum(y, 1.0))[None]
 
     def start_aux(self, y: Array, weight: Array) -> Array:
@@ -177,7 +177,7 @@ def test_a_family_whose_arrays_are_wrong(counts: pd.DataFrame) -> None:
             return (given[0],)
 
     class Start(Truncated):
-        def start_eta(self, y: Array, weight: Array, overall: float | None = None) -> Array:
+        def start_eta(self, y: Array, weight: Array, level: Array | None = None) -> Array:
             return np.log(y - 1.0)[None]
 
     for family, parts in (

@@ -310,7 +310,7 @@ def test_reported_and_maximised_log_likelihood(case):
 def test_starting_values_are_usable(case):
     family = case.adapted()
     y = np.array(case.responses)
-    eta = family.start_eta(y, WEIGHT)
+    eta = family.start_eta(y, WEIGHT, family.start_level(y, WEIGHT))
     assert eta.shape == (1, len(y))
     aux = family.start_aux(y, WEIGHT)
     assert aux.shape == (len(family.aux_names),)

@@ -9,7 +9,7 @@ import pytest
 from scipy import integrate, special, stats
 from statsmodels.genmod.families import links as sm_links
 
-from deepglm.links import Link, get, names
+from deepglm.links import Link, Tanh, get, names
 
 
 class StudentLink(sm_links.CDFLink):
@@ -25,12 +25,14 @@ class StudentLink(sm_links.CDFLink):
 OUTPUT_ONLY = {
     "inverse_squared": get(sm_links.InverseSquared()),
     "logc": get(sm_links.LogC()),
+    "rescaled tanh": get(Tanh()),
     "cube root": get(sm_links.Power(1 / 3)),
     "power -1.7": get(sm_links.Power(-1.7)),
     "negative binomial": get(sm_links.NegativeBinomial(alpha=0.7)),
     "Student": get(StudentLink()),
 }
-LINKS = {**{name: get(name) for name in names()}, **OUTPUT_ONLY}
+ONE_BY_ONE = [name for name in names() if not get(name).across]
+LINKS = {**{name: get(name) for name in ONE_BY_ONE}, **OUTPUT_ONLY}
 every_link = pytest.mark.parametrize("link", LINKS.values(), ids=LINKS)
 EXTREMES = np.array([-800.0, -750.0, -709.6, -40.0, 0.0, 40.0, 709.6, 750.0, 800.0])
 

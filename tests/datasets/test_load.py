@@ -91,6 +91,8 @@ def test_only_published_tables_are_inside_the_package() -> None:
         ("warpbreaks", "wool", ["A", "B"]),
         ("budworm", "sex", ["F", "M"]),
         ("ships", "type", list("ABCDE")),
+        ("housing", "Sat", ["Low", "Medium", "High"]),
+        ("housing", "Type", ["Tower", "Apartment", "Atrium", "Terrace"]),
     ],
 )
 def test_levels_are_in_the_order_of_r(name: str, factor: str, levels: list[str]) -> None:
@@ -102,15 +104,18 @@ def test_levels_are_in_the_order_of_r(name: str, factor: str, levels: list[str])
 @pytest.mark.parametrize(
     ("name", "column", "total"),
     [
-        # 3,918 girls: Milicer and Szczotka (1966); the others guard against a lost row.
+        # 3,918 girls: Milicer and Szczotka (1966); 1,681 residents: Madsen (1976); the others
+        # guard against a lost row.
         ("warpbreaks", "breaks", 1520),
         ("budworm", "numdead", 111),
         ("menarche", "Total", 3918),
         ("ships", "incidents", 356),
+        ("housing", "Freq", 1681),
+        ("tobin", "durable", 28.9),
     ],
 )
 def test_totals(name: str, column: str, total: int) -> None:
-    assert load(name)[column].sum() == total
+    assert load(name)[column].sum() == pytest.approx(total, rel=1e-12)
 
 
 def test_french_motor_totals_are_the_published_ones(motor: pd.DataFrame) -> None:

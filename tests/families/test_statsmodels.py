@@ -152,7 +152,8 @@ def test_starting_means_are_those_of_statsmodels(label):
     if label.startswith(("gaussian", "binomial")):
         pytest.skip("another choice, made in the docstring")
     ours = adapt(theirs)
-    start = ours.mean(ours.start_eta(y, np.ones(4)))
+    level = ours.start_level(y, np.ones(4))
+    start = ours.mean(ours.start_eta(y, np.ones(4), level))
     np.testing.assert_allclose(start, theirs.starting_mu(y), rtol=1e-9)
-    blocks = [ours.start_eta(y[i : i + 2], np.ones(2), y.mean()) for i in (0, 2)]
-    np.testing.assert_array_equal(np.hstack(blocks), ours.start_eta(y, np.ones(4)))
+    blocks = [ours.start_eta(y[i : i + 2], np.ones(2), level) for i in (0, 2)]
+    np.testing.assert_array_equal(np.hstack(blocks), ours.start_eta(y, np.ones(4), level))

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 import statsmodels.formula.api as smf
 
-from deepglm.errors import DataError, FormulaError, UnseenLevelError
+from deepglm.errors import FormulaError, UnseenLevelError
 from deepglm.formula import learn_response
 
 
@@ -64,11 +64,12 @@ def test_two_levels_made_in_the_formula(rows):
     np.testing.assert_array_equal(response.build({"y": [-1.0, 1.0]}), [0, 1])
 
 
-def test_more_or_fewer_levels_than_two(rows):
-    with pytest.raises(DataError, match=r"'g' has 4 levels, 'a', 'b', 'c', 'd', .*I\(g == 'd'\)"):
-        learn_response("g", rows, {})
-    with pytest.raises(DataError, match="has one level, 'only'"):
-        learn_response("y", {"y": ["only", "only"]}, {})
+def test_any_number_of_levels(rows):
+    response, y = learn_response("g", rows, {})
+    assert response.levels == ("a", "b", "c", "d")
+    assert not response.ordered
+    np.testing.assert_array_equal(y, [response.levels.index(g) for g in rows["g"]])
+    assert learn_response("C(g, levels=['d', 'c', 'b', 'a'])", rows, {})[0].ordered
 
 
 def test_an_unseen_level_of_the_response(rows):

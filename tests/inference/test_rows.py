@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import statsmodels.api as sm
@@ -37,25 +39,28 @@ def test_information_is_that_of_the_textbook(fitted: Fitted) -> None:
 
 def test_blocks_add_up(fitted: Fitted) -> None:
     total = sum(
-        (b.jacobian * (b.freq * b.information)) @ b.jacobian.T
+        (b.jacobian[0] * (b.freq * b.information[0, 0])) @ b.jacobian[0].T
         for b in fitted.blocks(Level.OBSERVED)
     )
     assert np.allclose(total, fitted.information(Level.OBSERVED))
-    score = sum(b.jacobian @ (b.freq * b.score) for b in fitted.blocks(Level.FISHER))
+    score = sum(b.scores @ b.freq for b in fitted.blocks(Level.FISHER))
     assert np.abs(score).max() < 1e-9
     with pytest.raises(ValueError, match="information"):
         next(fitted.blocks(Level.SCORE))
 
 
-def test_null_mean_solves_its_score_equation(fitted: Fitted) -> None:
-    mu = criteria.null_mean(fitted.family, fitted.rows)
+def test_null_model_solves_its_score_equation(fitted: Fitted) -> None:
+    eta, aux = criteria.null_model(fitted)
+    assert not len(aux)
+    mu = fitted.family.mean(eta)
     rows = fitted.rows
     ratio = mu / np.exp(rows.offset)
     assert np.ptp(ratio) < 1e-10 * ratio[0]
     assert abs(rows.freq @ ((rows.y - mu) / mu)) < 1e-8
     flat = Rows(rows.y, rows.designs, np.zeros(rows.n), rows.weight, rows.freq)
     mean = np.average(rows.y, weights=rows.freq)
-    assert np.allclose(criteria.null_mean(fitted.family, flat), mean, rtol=1e-14)
+    level, _ = criteria.null_model(replace(fitted, rows=flat))
+    assert np.allclose(fitted.family.mean(level), mean, rtol=1e-14)
 
 
 def test_only_the_gaussian_with_identity_is_concentrated(fitted: Fitted) -> None:
@@ -96,10 +101,11 @@ def test_weighted_median_is_that_of_repeated_rows() -> None:
 
 
 def test_slopes_of_statistics(fitted: Fitted) -> None:
-    eta, step = np.linspace(-1, 1, 5), 1e-6
-    for which in prediction.WHICH:
-        up, down = (prediction.statistic(fitted.family, eta + s * step, which) for s in (1, -1))
-        slope = prediction.statistic_slope(fitted.family, eta, which)
+    eta, step, none = np.linspace(-1, 1, 5)[None], 1e-6, np.empty(0)
+    family = fitted.family
+    for which in family.statistics:
+        up, down = (prediction.statistic(family, eta + s * step, none, which) for s in (1, -1))
+        slope = family.statistic_slopes(which, eta, none)
         assert np.allclose(slope, (up - down) / (2 * step), rtol=1e-7)
 
 

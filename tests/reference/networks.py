@@ -116,6 +116,7 @@ def nnet_case(name: str) -> Case:
 
 QUAKES = "stations ~ lat + long + depth + mag"
 ESOPH = "ncases + ncontrols ~ age + alc + tob"
+AFFAIRS = "affairs ~ age + yearsmarried + religiousness + occupation + rating"
 LOG = dg.families.links.Log()
 OWN = {
     "poisson_log": (QUAKES, "quakes_scaled", dg.Poisson(), None),
@@ -132,6 +133,7 @@ OWN = {
     "binomial_probit": (ESOPH, "esoph_scaled", dg.Binomial(dg.families.links.Probit()), None),
     "binomial_cloglog": (ESOPH, "esoph_scaled", dg.Binomial(dg.families.links.CLogLog()), None),
     "gaussian_identity": ("logperm ~ area + peri + shape", "rock_scaled", dg.Gaussian(), 1.0),
+    "tobit": (AFFAIRS, "affairs_scaled", dg.Tobit(), None),
 }
 
 
@@ -156,9 +158,7 @@ def own_case(name: str) -> Case:
 
 
 NNET = [nnet_case(name) for name in stored("nnet")]
-NOT_YET = [name for name, one in stored("own_nets").items() if one["family"] == "tobit"]
-"""Networks whose response comes in a later version."""
-OTHERS = [own_case(name) for name in stored("own_nets") if name not in NOT_YET]
+OTHERS = [own_case(name) for name in stored("own_nets")]
 CASES = {case.name: case for case in NNET + OTHERS}
 
 

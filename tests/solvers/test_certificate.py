@@ -40,7 +40,7 @@ def at(model, params, scale=1.0):
     """Objective of a model with a fixed dispersion, and its free parameters at a point."""
     with workers(1, model.nobs) as crew:
         objective = model._problem.objective(crew, scale)
-    theta = model._to_standard @ np.asarray(params, dtype=float)
+    theta = model._units.to_standard @ np.asarray(params, dtype=float)
     return objective.from_origin(theta), theta[objective.free]
 
 
@@ -122,6 +122,7 @@ def test_every_status_has_a_sentence_and_all_but_one_a_remedy():
         "SATURATED",
         "ENDLESS",
         "EXACT_FIT",
+        "AT_AN_END",
     }
 
 
@@ -242,7 +243,7 @@ def test_the_programme_over_few_rows_agrees_with_that_over_all(seed, counts):
     objective, _ = at(model, np.zeros(p + 1))
     far = np.zeros(objective.likelihood.size)
     far[0] = -30.0  # far enough for the programme to be solved
-    direction = model._to_user @ separating_direction(objective, far)
+    direction = model._units.from_standard @ separating_direction(objective, far)
     top = np.inf if counts else 1.0
     end = np.where(y == 0, -1.0, np.where(y == top, 1.0, 0.0))
     assert direction.any() == separated(X, end)

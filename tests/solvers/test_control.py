@@ -436,7 +436,7 @@ def test_the_table_of_starts() -> None:
 
 @quiet
 @pytest.mark.parametrize("response", FAMILIES)
-@pytest.mark.parametrize("penalty", ["weak", "evidence", dg.L2(1.0)])
+@pytest.mark.parametrize("penalty", ["weak", "evidence", dg.L2(1.0, intercepts="hidden")])
 def test_modes_have_the_likelihood_that_they_say(response: str, penalty: Any) -> None:
     posed = model(response, hidden=(3,), penalty=penalty)
     results = posed.fit(starts=20, seed=1)

@@ -177,7 +177,7 @@ def test_a_saddle_is_left():
 def test_choice_of_method_and_number_of_starts_are_counted():
     cases = [(1_000, 20, "scoring"), (1_000_000, 40, "scoring"), (100_000, 200, "whitened")]
     for n, p, name in cases:
-        solver, reason = choose("auto", n, p, None, None)
+        solver, reason = choose("auto", operations(n, p), None, None)
         assert solver.name == name
         assert "counted operations" in reason
     assert default_starts(operations(200, 20)["scoring"]) > 4 * default_starts(
@@ -185,7 +185,7 @@ def test_choice_of_method_and_number_of_starts_are_counted():
     )
     assert default_starts(operations(1_000_000, 900)["whitened"]) == 2
     with pytest.raises(dg.errors.SpecificationError, match="accepted are 'auto'"):
-        choose("adam", 10, 10, None, None)
+        choose("adam", operations(10, 10), None, None)
 
 
 def test_whitened_and_scoring_agree_on_a_larger_network():
