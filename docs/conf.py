@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+from pathlib import Path
+from typing import Any
+
 import deepglm
+
+sys.path.insert(0, str(Path(__file__).parent))
+import responses_table  # noqa: E402
 
 project = "DeepGLM"
 author = "The DeepGLM developers"
@@ -22,3 +29,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"DeepGLM {version}"
 html_show_sourcelink = False
 html_theme_options = {"show_prev_next": False, "secondary_sidebar_items": ["page-toc"]}
+
+
+def setup(app: Any) -> None:
+    """Write what the registries say before the pages are read."""
+    app.connect("builder-inited", responses_table.write)
