@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import ExitStack
+import multiprocessing
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import numpy as np
 
 from benchmarks import cases, ours, peers
 from benchmarks.measure import Task, ratios, seconds, spread, threads, turns
-from benchmarks.objective import Array, Case
+from benchmarks.objective import Array, Case, Net
 from benchmarks.report import Report, Table, Verdict
 from deepglm.families import Level
 
@@ -30,11 +31,10 @@ def starting_point(case: Case) -> Array:
     return np.random.default_rng(0).normal(scale=0.3, size=size)
 
 
-def scikit_learn(case: Case, theta: Array) -> Callable[[], Any]:
-    """Its private function for the loss and its gradient, at given parameters."""
+def scikit_learn(case: Case, net: Net) -> Callable[[], Any]:
+    """Its private function for the loss and its gradient, at given slopes and intercepts."""
     from benchmarks import sklearn_peer
 
-    net = ours.net(ours.model(case), theta)
     estimator = sklearn_peer.make(case, 0, "lbfgs", max_iter=1)
     estimator.points, estimator.limit, estimator.began = [], np.inf, 0.0
     estimator._validate_params()
@@ -58,6 +58,36 @@ def scikit_learn(case: Case, theta: Array) -> Callable[[], Any]:
     return task
 
 
+@contextmanager
+def _elsewhere(case: Case, net: Net) -> Iterator[Task]:
+    """Its gradient in a process of its own: DeepGLM has freed memory kept in this one."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_serve, args=(there, case, net))
+    process.start()
+    here.recv()  # it is ready
+
+    def task() -> None:
+        here.send(True)
+        here.recv()
+
+    try:
+        yield task
+    finally:
+        here.send(False)
+        process.join()
+
+
+def _serve(pipe: Any, case: Case, net: Net) -> None:
+    """A gradient for every message, until one says that it was the last."""
+    with threads(1):
+        task = scikit_learn(case, net)
+        pipe.send(True)
+        while pipe.recv():
+            task()
+            pipe.send(True)
+
+
 def _fit_quietly(estimator: Any, X: Array, y: Array) -> None:
     import warnings
 
@@ -72,7 +102,8 @@ def _against_others(report: Report, case: Case) -> None:
         at = stack.enter_context(ours.pass_over_rows(posed, ours.fixed_scale(case), Level.SCORE, 1))
         tasks: dict[str, Task] = {"DeepGLM": lambda: at(theta)}
         if peers.here("sklearn"):
-            tasks["scikit-learn _backprop"] = scikit_learn(case, theta)
+            net = ours.net(posed, theta)
+            tasks["scikit-learn _backprop"] = stack.enter_context(_elsewhere(case, net))
         if peers.here("torch"):
             from benchmarks import torch_peer
 
@@ -81,7 +112,8 @@ def _against_others(report: Report, case: Case) -> None:
             network.set_to(ours.net(posed, theta))
         with threads(1):
             taken = turns({name: _several(task) for name, task in tasks.items()}, TURNS)
-    table = Table(["package", "milliseconds", "times DeepGLM"], note=f"{case.title}, one thread.")
+    note = f"{case.title}, one thread; scikit-learn in a process of its own."
+    table = Table(["package", "milliseconds", "times DeepGLM"], note=note)
     for name, values in taken.items():
         ratio = ratios(values, taken["DeepGLM"])
         each = spread([1e3 * value / REPEATS for value in values])

@@ -17,6 +17,7 @@ from benchmarks import ours
 from benchmarks.measure import Spread
 
 RESULTS = Path(__file__).with_name("results.md")
+RESPONSES = Path(__file__).with_name("responses.md")
 PACKAGES = (
     "deepglm", "numpy", "scipy", "pandas", "statsmodels", "glum", "scikit-learn", "torch"
 )  # fmt: skip
@@ -99,13 +100,18 @@ class Report:
         return Table(["part", "ratio", "measured: median (range)", "wanted", "met"], rows)
 
     def write(self, head: str) -> None:
-        """Write ``results.md`` and the figures."""
+        """Write ``results.md``, the page of ``responses.py`` at its end, and the figures."""
         text = [head, str(self.summary())]
         for title, paragraphs in self.sections:
             text += [f"## {title}", *paragraphs]
-        RESULTS.write_text("\n\n".join(text) + "\n", encoding="utf-8")
+        RESULTS.write_text("\n\n".join([*text, responses()]) + "\n", encoding="utf-8")
         for draw in self.figures:
             draw()
+
+
+def responses() -> str:
+    """The page of ``responses.py`` as a section."""
+    return "#" + RESPONSES.read_text(encoding="utf-8").strip()
 
 
 def machine() -> str:
