@@ -549,9 +549,8 @@ class DeepGLM:
             solution = fit(self._problem, crew, fixed, theta, options)
         estimate = self._estimate(solution, fixed, kind)
         results = DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
-        separating = results.certificate.separating
-        if len(separating):
-            columns = _some(list(separating.index))
+        if estimate.certificate.separation.any():
+            columns = _some(list(results.certificate.separating.index))
             warnings.warn(
                 f"the responses are separated by a combination of {columns}: the likelihood rises "
                 "without end along it, so these coefficients have no estimate. Merge levels, leave "

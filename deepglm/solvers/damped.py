@@ -7,7 +7,7 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 Array = npt.NDArray[np.float64]
 
@@ -44,12 +44,12 @@ class Factored:
 
     A: Array
     g: Array
-    factor: tuple[Array, bool]
+    factor: Array
 
     @property
     def decrement(self) -> float:
         """See :class:`Damped`."""
-        return 0.5 * float(self.g @ cho_solve(self.factor, self.g, check_finite=False))
+        return 0.5 * float(self.g @ _solved(self.factor, self.g))
 
     @property
     def convex(self) -> bool:
@@ -63,16 +63,15 @@ class Factored:
 
     def step(self, mu: float) -> Array:
         """See :class:`Damped`."""
-        factor = self.factor
+        factor: Array | None = self.factor
         if mu > 0.0:
             damped = self.A.copy()
-            damped[np.diag_indices_from(damped)] += mu
-            try:
-                factor = cho_factor(damped, lower=True, overwrite_a=True, check_finite=False)
-            except LinAlgError:  # positive but for rounding, where the scale is an old one
-                e, Q = np.linalg.eigh(self.A)
-                return Spectral(e, Q, Q.T @ self.g, True).step(mu)
-        return -np.asarray(cho_solve(factor, self.g, check_finite=False))
+            damped.flat[:: len(damped) + 1] += mu
+            factor = _factor(damped)
+        if factor is None:  # positive but for rounding, where the scale is an old one
+            e, Q = np.linalg.eigh(self.A)
+            return Spectral(e, Q, Q.T @ self.g, True).step(mu)
+        return -_solved(factor, self.g)
 
 
 @dataclass(frozen=True)
@@ -129,11 +128,22 @@ def damped(information: Array, gradient: Array, scale: Array, newton: bool) -> D
         Whether the information is the observed one.
     """
     A, g = information / scale / scale[:, None], gradient / scale
-    try:
-        factor = cho_factor(A, lower=True, check_finite=False)
-        if (np.diag(factor[0]) ** 2 > PIVOT).all():
-            return Factored(A, g, factor)
-    except LinAlgError:
-        pass
+    factor = _factor(A)
+    if factor is not None and (factor.diagonal() ** 2 > PIVOT).all():
+        return Factored(A, g, factor)
     e, Q = np.linalg.eigh(A)
     return Spectral(e, Q, Q.T @ g, newton)
+
+
+# LAPACK's own routines: for small networks scipy's wrappers take longer than the work.
+
+
+def _factor(A: Array) -> Array | None:
+    """Lower Cholesky factor of a symmetric matrix; None where it is not positive."""
+    factor, failed = dpotrf(A.T, lower=1, clean=0)
+    return None if failed else factor
+
+
+def _solved(factor: Array, g: Array) -> Array:
+    solution: Array = dpotrs(factor, g, lower=1)[0]
+    return solution
