@@ -20,8 +20,9 @@ from numpy.polynomial import Chebyshev
 from scipy import special
 from statsmodels.genmod import families as sm_families
 
-from deepglm.families.contract import Comparison, Family, FloatArray, Level, RowTerms
+from deepglm.families.contract import Family, FloatArray, Level, RowTerms
 from deepglm.families.dispersion import DispersionFamily
+from deepglm.families.estimated import EstimatedFamily
 from deepglm.families.laws import PoissonLaw
 from deepglm.families.variance import PowerVariance
 from deepglm.links import get
@@ -70,7 +71,7 @@ class NegativeBinomial(sm_families.NegativeBinomial):  # type: ignore[misc,unuse
 
 
 @dataclass(frozen=True, kw_only=True)
-class NegativeBinomialFamily(Family):
+class NegativeBinomialFamily(EstimatedFamily):
     """Counts with variance ``mu + alpha mu**2`` and alpha estimated.
 
     Parameters
@@ -143,10 +144,10 @@ class NegativeBinomialFamily(Family):
         """Return minus the log factorials."""
         return _COUNTS.normaliser(y, weight, 1.0)
 
-    def _known(self, log_alpha: float) -> DispersionFamily:
+    def _known(self, a: float) -> DispersionFamily:
         from deepglm.families.adapter import adapt  # it stands after this module
 
-        alpha = float(np.exp(log_alpha))
+        alpha = float(np.exp(a))  # a is its logarithm
         link = self.statsmodels.link
         known = adapt(sm_families.NegativeBinomial(link, alpha, check_link=False))
         assert isinstance(known, DispersionFamily)
@@ -184,36 +185,11 @@ class NegativeBinomialFamily(Family):
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.asarray(np.log(values))
 
-    def start_level(self, y: FloatArray, weight: FloatArray) -> FloatArray:
-        """Return the linear predictor of the mean response."""
-        return self._known(0.0).start_level(y, weight)
-
-    def start_eta(self, y: FloatArray, weight: FloatArray, level: FloatArray) -> FloatArray:
-        """Return the linear predictors of means halfway from the responses to their mean."""
-        return self._known(0.0).start_eta(y, weight, level)
-
     def start_aux(self, y: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the log of alpha by moments around the mean response, 0.01 at least."""
         mu = np.average(y, weights=weight)
         excess = np.average((y - mu) ** 2, weights=weight) - mu
         return np.array([np.log(max(0.01, excess / mu**2 if mu > 0.0 else 0.0))])
-
-    def response_scale(self, y: FloatArray, weight: FloatArray) -> float:
-        """Return the scale of the response on the scale of eta."""
-        return self._known(0.0).response_scale(y, weight)
-
-    def check_response(self, y: FloatArray, name: str, labels: Any = None) -> None:
-        """Raise DataError for negative and missing responses."""
-        self._known(0.0).check_response(y, name, labels)
-
-    def comparisons(self, y: FloatArray) -> tuple[Comparison, ...]:
-        """Return responses of zero, which a mean reaches at an infinite eta."""
-        return self._known(0.0).comparisons(y)
-
-    @property
-    def statistics(self) -> tuple[str, ...]:
-        """What :meth:`statistic` can predict of a row."""
-        return ("mean", "linear", "var_unscaled")
 
     def statistic(self, which: str, eta: FloatArray, aux: FloatArray) -> FloatArray:
         """Return the mean, the linear predictor or the variance of every row, (m,)."""

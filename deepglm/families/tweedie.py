@@ -22,8 +22,9 @@ from scipy import special
 from statsmodels.genmod import families as sm_families
 
 from deepglm.errors import NotAvailableError, SpecificationError
-from deepglm.families.contract import Comparison, Family, FloatArray, Level, RowTerms
+from deepglm.families.contract import Family, FloatArray, Level, RowTerms
 from deepglm.families.dispersion import DispersionFamily
+from deepglm.families.estimated import EstimatedFamily
 from deepglm.families.laws import GammaLaw
 from deepglm.families.variance import PowerVariance
 
@@ -106,7 +107,7 @@ class Tweedie(sm_families.Tweedie):  # type: ignore[misc,unused-ignore]
 
 
 @dataclass(frozen=True, kw_only=True)
-class TweedieFamily(Family):
+class TweedieFamily(EstimatedFamily):
     """Zeros and positive amounts with variance ``phi mu**p``, the power estimated.
 
     Parameters
@@ -215,34 +216,9 @@ class TweedieFamily(Family):
         """Return the log scale and the logit of the power less one."""
         return np.array([values[0], special.logit(values[1] - 1.0)])
 
-    def start_level(self, y: FloatArray, weight: FloatArray) -> FloatArray:
-        """Return the linear predictor of the mean response."""
-        return self._known(0.0).start_level(y, weight)
-
-    def start_eta(self, y: FloatArray, weight: FloatArray, level: FloatArray) -> FloatArray:
-        """Return the linear predictors of means halfway from the responses to their mean."""
-        return self._known(0.0).start_eta(y, weight, level)
-
     def start_aux(self, y: FloatArray, weight: FloatArray) -> FloatArray:
         """Return the log of the Pearson dispersion around the mean, for a power of 1.5."""
         return np.append(self._known(0.0).start_aux(y, weight), 0.0)
-
-    def response_scale(self, y: FloatArray, weight: FloatArray) -> float:
-        """Return the scale of the response on the scale of eta."""
-        return self._known(0.0).response_scale(y, weight)
-
-    def check_response(self, y: FloatArray, name: str, labels: Any = None) -> None:
-        """Raise DataError for negative and missing responses."""
-        self._known(0.0).check_response(y, name, labels)
-
-    def comparisons(self, y: FloatArray) -> tuple[Comparison, ...]:
-        """Return responses of zero, which a mean reaches at an infinite eta."""
-        return self._known(0.0).comparisons(y)
-
-    @property
-    def statistics(self) -> tuple[str, ...]:
-        """What :meth:`statistic` can predict of a row."""
-        return ("mean", "linear", "var_unscaled")
 
     def statistic(self, which: str, eta: FloatArray, aux: FloatArray) -> FloatArray:
         """Return the mean, the linear predictor or ``mu**p`` of every row, (m,)."""

@@ -89,6 +89,18 @@ class Units:
         """Position in a fit of the intercept that is reported as a cut-point, if one is."""
         return self._first_cut if self._moves else None
 
+    @property
+    def level_slopes(self) -> Array:
+        """(size,) derivatives of :meth:`level` by the parameters of a fit."""
+        slopes = np.zeros(self.size)
+        if self.cut is not None:
+            slopes[: self.predictor.size] = self.from_standard[self.cut]
+        return slopes
+
+    def level(self, theta: Array) -> float:
+        """What a linear predictor is reported without: an intercept that is a cut-point, or 0."""
+        return float(self.level_slopes @ theta) if self.cut is not None else 0.0
+
     def reported(self, theta: Array) -> Array:
         """(size,) reported parameters of (size,) parameters of a fit."""
         k = self.predictor.size

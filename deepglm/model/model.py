@@ -461,10 +461,9 @@ class DeepGLM:
         eta = self._eta(theta) if plain else self._eta_on(theta, exog, exposure, offset)
         latent = which in ("latent", "linear")  # which do not depend on limits
         family = self._adapted if latent else self._on_rows(exog, eta.shape[1])
-        k, cut = self.predictor.size, self._units.cut
-        values = statistic(family, eta, theta[k:], which)
-        if which == "linear" and cut is not None:
-            values = values - self._units.from_standard[cut] @ theta[:k]
+        values = statistic(family, eta, theta[self.predictor.size :], which)
+        if which == "linear":
+            values = values - self._units.level(theta)
         return np.asarray(values.T)
 
     # -- fitting ----------------------------------------------------------------------------

@@ -81,14 +81,20 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
 
     def _statistic_of_rows(self, eta: Array, aux: Array, which: str | None = None) -> Any:
         """A statistic of the rows kept at linear predictors, labelled."""
-        family = self._numbers.fitted.given
+        family, index = self._numbers.fitted.given, self._model._data.index
+        return self._statistic(family, eta, aux, which, index)
+
+    def _statistic(
+        self, family: Family, eta: Array, aux: Array, which: str | None, index: pd.Index
+    ) -> Any:
+        """A statistic of rows at linear predictors, labelled."""
         values = statistic(family, eta, aux, which)
         if which == "linear":
             values = values - self._numbers.level
-        return labelled_rows(values, family, which, self._model._data.index)
+        return _labelled_rows(values, family, which, index)
 
 
-def labelled_rows(values: Array, family: Family, which: str | None, index: pd.Index) -> Any:
+def _labelled_rows(values: Array, family: Family, which: str | None, index: pd.Index) -> Any:
     """A Series of (m,) values of rows, or a frame of (S, m) with a column for every name."""
     if values.ndim == 1:
         return pd.Series(values, index=index)

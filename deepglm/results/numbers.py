@@ -42,7 +42,8 @@ class Numbers:
         self.estimate = estimate
         self.to_user: Array = model._units.derivative(estimate.theta)
         self.from_standard: Array = model._units.from_standard
-        self.cut: int | None = model._units.cut
+        self.level: float = model._units.level(estimate.theta)
+        self.level_slopes: Array = model._units.level_slopes
         self.intercept: Mask = model._problem.intercept
         family = self.full = model._adapted
         if family.scale is None:  # what else is estimated beside a dispersion is taken as known
@@ -51,20 +52,6 @@ class Numbers:
         self.fitted = Fitted(
             model.predictor, family, model._data.rows, estimate.theta, estimate.free
         )
-
-    @property
-    def level(self) -> float:
-        """The intercept of an ordinal response in the user's units: minus the first cut-point."""
-        return float(self.level_slopes @ self.fitted.theta) if self.cut is not None else 0.0
-
-    @property
-    def level_slopes(self) -> Array:
-        """(size,) its derivatives by the parameters of the fit; zeros for other responses."""
-        slopes = np.zeros(len(self.fitted.theta))
-        if self.cut is not None:
-            k = self.fitted.predictor.size
-            slopes[:k] = self.from_standard[self.cut]
-        return slopes
 
     # -- goodness of fit --------------------------------------------------------------------
 

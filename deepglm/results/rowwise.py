@@ -16,7 +16,7 @@ from deepglm.inference.fitted import Array
 from deepglm.inference.proportional import proportionality
 from deepglm.results import equivalent, margins
 from deepglm.results import predictions as classes
-from deepglm.results.frozen import LATER_INTERVALS, labelled_rows
+from deepglm.results.frozen import LATER_INTERVALS
 from deepglm.results.goodness import Goodness
 
 
@@ -172,7 +172,8 @@ class RowWise(Goodness):
         """
         designs, added, index = self._new_rows(exog, transform, exposure, offset)
         eta = prediction.linear(self._model.predictor, self._estimate.theta, designs, added)
-        return self._statistic(self._family_on(exog, eta, which), eta, which, index)
+        family, aux = self._family_on(exog, eta, which), self._numbers.fitted.aux
+        return self._statistic(family, eta, aux, which, index)
 
     def _family_on(self, exog: Any, eta: Array, which: str | None = None) -> Family:
         """The family, with the limits of the rows where it has such and `which` depends on them."""
@@ -180,12 +181,6 @@ class RowWise(Goodness):
         if which in ("latent", "linear"):
             return family
         return with_limits(family, *self._model._data.limits_on(exog, eta.shape[1]))
-
-    def _statistic(self, family: Family, eta: Array, which: str | None, index: Any) -> Any:
-        values = prediction.statistic(family, eta, self._numbers.fitted.aux, which)
-        if which == "linear":
-            values = values - self._numbers.level
-        return labelled_rows(values, family, which, index)
 
     def get_prediction(
         self,
