@@ -94,13 +94,16 @@ def reached(name, seeds):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", PENALISED)
-def test_two_of_three_seeds_reach_the_best_objective(name):
-    assert reached(name, 3) >= 2
+def test_our_starts_reach_the_best_objective():
+    """Nine in ten of (network, seed), no network below half, seeds 0 to 9."""
+    counts = {name: reached(name, 10) for name in PENALISED}
+    print(counts)
+    assert sum(counts.values()) >= 0.9 * 10 * len(PENALISED), counts
+    assert min(counts.values()) >= 5, counts
 
 
 @pytest.mark.calibration
-def test_our_starts_reach_the_best_objective():
+def test_twenty_seeds_reach_the_best_objective():
     """19 in 20 of (network, seed), no network below half, seeds 0 to 19."""
     counts = {name: reached(name, 20) for name in PENALISED}
     print(counts)
