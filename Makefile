@@ -39,8 +39,10 @@ lint: $(VENV)/installed-lint ## ruff (rules and format) and mypy
 lowest: ## run the quick tests with the lowest supported versions, in an environment of its own
 	@$(MAKE) --no-print-directory VENV=$(VENV)-lowest LOWEST=1 quick
 
-calibration: $(VENV)/installed-test ## run the full simulations of coverage and size (hours)
-	$(PYTEST) -m calibration $(ARGS)
+calibration: $(VENV)/installed-test ## simulate coverage, size and power in full (hours; ARGS names cells)
+	$(BIN)/python -m calibration.run $(ARGS)
+	$(BIN)/python -m calibration.tables
+	$(PYTEST) -m calibration tests/calibration
 
 bench: $(VENV)/installed-bench ## time the fits against other packages (half an hour; ARGS=glm is one part)
 	$(BIN)/python -m benchmarks.run $(ARGS)

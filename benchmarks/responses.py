@@ -30,7 +30,7 @@ from statsmodels.genmod import families as sm
 import deepglm as dg
 from benchmarks.report import Table, machine
 from deepglm.families import Level, adapt
-from deepglm.families.tweedie import CompoundPoisson
+from deepglm.families.compound_poisson import CompoundPoisson
 
 Array = npt.NDArray[np.float64]
 

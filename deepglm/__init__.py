@@ -20,7 +20,7 @@ from deepglm.families import (
 from deepglm.model import DeepGLM
 from deepglm.penalties import L2
 from deepglm.results import DeepGLMResults
-from deepglm.selection import average
+from deepglm.selection import anova, average
 
 __version__ = "0.1.0"
 
@@ -47,6 +47,7 @@ __all__ = [
     "Quasi",
     "Tobit",
     "Tweedie",
+    "anova",
     "average",
     "datasets",
     "errors",

@@ -39,6 +39,7 @@ __all__ = [
     "UnseenLevelError",
     "check_dense",
     "positive_number",
+    "probability",
     "truth_value",
     "warn_user",
     "whole_number",
@@ -172,6 +173,22 @@ def positive_number(name: str, value: Any, remedy: str = "") -> float:
     real = isinstance(value, Real) and not isinstance(value, bool)
     if not (real and math.isfinite(value) and value > 0):
         raise SpecificationError(f"{name}={value!r}: a finite number above zero is needed.{remedy}")
+    return float(value)
+
+
+def probability(name: str, value: Any) -> float:
+    """Check a keyword that is a number between 0 and 1, neither of them included.
+
+    Examples
+    --------
+    >>> probability("alpha", 0.05)
+    0.05
+    """
+    real = isinstance(value, Real) and not isinstance(value, bool)
+    if not (real and 0 < value < 1):
+        raise SpecificationError(
+            f"{name}={value!r}: a number between 0 and 1 is needed, such as {name}=0.05."
+        )
     return float(value)
 
 

@@ -27,7 +27,6 @@ from deepglm.predictor import (
 )
 
 Array = npt.NDArray[np.float64]
-Mask = npt.NDArray[np.bool_]
 
 BLOCK_ROWS = 2**14
 """Rows of a block at most."""
@@ -44,12 +43,12 @@ class Second:
     inner
         Adds up that of the coefficients.
     wanted
-        (coefficients,) which of them the information is about.
+        (coefficients,) ones for those that the information is about, and zeros.
     extra
         Number of auxiliary parameters.
     """
 
-    def __init__(self, inner: Information, wanted: Mask, extra: int) -> None:
+    def __init__(self, inner: Information, wanted: Array, extra: int) -> None:
         self._inner, self._wanted = inner, wanted
         self._border = np.zeros((extra, len(wanted) + extra))
 
@@ -57,6 +56,10 @@ class Second:
         self._inner += other._inner
         self._border += other._border
         return self
+
+    def ready(self, state: Forward) -> Forward:
+        """The forward pass with what is to be used more than once."""
+        return self._inner.ready(state)
 
     def add(self, state: Forward, weights: Array, r: Array | None) -> None:
         """Add a block of rows.
@@ -195,7 +198,7 @@ class Likelihood:
             Only the final layer's part of the information is wanted; the rest is left at zero.
         """
         coefficients, aux = self.split(params)
-        n, value, k = float(rows.freq.sum()), 0.0, self.predictor.k_eta
+        n, value, k, p = rows.count, 0.0, self.predictor.k_eta, self.predictor.size
         score = np.zeros(self.size)
         bent = level is Level.OBSERVED and not final
         second = self._second(bent, final) if level in _WITH_INFORMATION else None
@@ -211,43 +214,54 @@ class Likelihood:
             terms = self.family.rows(block.y, eta, aux, block.weight, level, block.constant)
             value += float(np.dot(block.freq, terms.value))
             if not math.isfinite(value):
-                self._refuse_nan(value, terms, block, eta)
+                self._refuse_nan(terms.value, terms, block, eta)
                 return Sums(n, -np.inf)
             if level is Level.VALUE or terms.score is None:
                 continue
+            if second is not None:
+                state = second.ready(state)
             r = terms.score * block.freq
-            part = np.concatenate((backward(state, r[:k]), r[k:].sum(axis=1)))
-            self._refuse_nan(part.sum(), terms, block, eta)
-            score += part
+            score[:p] += backward(state, r[:k])
+            if len(r) > k:
+                score[p:] += np.add.reduce(r[k:], axis=1)
+            self._refuse_nan(score, terms, block, eta)
             if second is not None and terms.information is not None:
-                self._refuse_nan(terms.information.sum(), terms, block, eta)
+                self._refuse_nan(terms.information, terms, block, eta)
                 second.add(state, terms.information * block.freq, r[:k] if bent else None)
         if level is Level.VALUE:
             return Sums(n, value)
         return Sums(n, value, score, second)
 
-    def _refuse_nan(self, total: float, terms: RowTerms, rows: Rows, eta: Array) -> None:
+    def _refuse_nan(self, values: Array, terms: RowTerms, rows: Rows, eta: Array) -> None:
         """Raise where a sum is NaN because the family gave NaN; steps that overflow do too."""
-        if math.isnan(total):
+        if math.isnan(np.add.reduce(values, axis=None)):
             refuse_nan(self.family, terms, rows.y, eta, rows.weight)
 
     def _second(self, bent: bool, final: bool) -> Second:
-        predictor = self.predictor
         inner = information(self._layout, hidden=not final, bent=bent, dtype=self.dtype)
-        wanted = predictor.final if final else np.ones(predictor.size, dtype=bool)
-        return Second(inner, wanted, len(self.family.aux_names))
+        return Second(inner, self._wanted[final], len(self.family.aux_names))
+
+    @cached_property
+    def _wanted(self) -> tuple[Array, Array]:
+        """Ones for every coefficient, and ones for those of the final layer."""
+        return np.ones(self.predictor.size), self.predictor.final.astype(float)
 
     def block_rows(self, level: Level) -> int:
         """Rows of a block, so few that what they work on stays in the cache.
 
         They should not be fewer: threads wait for each other at every call.
         """
-        numbers = self.predictor.k_glm + 8
+        return self._block_rows[level in _WITH_INFORMATION]
+
+    @cached_property
+    def _block_rows(self) -> tuple[int, int]:
+        """Rows of a block without an information and with one."""
+        few = self.predictor.k_glm + 8
         for network in self.predictor.networks:
-            numbers += sum(p + 3 * q for q, p in network.widths)
-        if level in _WITH_INFORMATION:
-            numbers += self._layout.products + self.family.k_channels**2
-        return min(BLOCK_ROWS, max(256, BLOCK_NUMBERS // numbers))
+            few += sum(p + 3 * q for q, p in network.widths)
+        many = few + self._layout.products + self.family.k_channels**2
+        less, more = (min(BLOCK_ROWS, max(256, BLOCK_NUMBERS // n)) for n in (few, many))
+        return less, more
 
 
 _WITH_INFORMATION = (Level.FISHER, Level.OBSERVED)

@@ -2,8 +2,10 @@
 
 from deepglm.data.arrays import from_arrays
 from deepglm.data.assembly import Request
+from deepglm.data.changes import Change, ColumnMaker
 from deepglm.data.checks import as_floats, row_label
 from deepglm.data.columns import ColumnSource, PlainColumns, intercept_column
+from deepglm.data.inputs import Input
 from deepglm.data.kept import ModelData
 from deepglm.data.rows import BLOCK_ROWS, Rows, row_runs
 from deepglm.data.selection import RowVariable
@@ -13,7 +15,10 @@ from deepglm.data.threads import cores, keep_freed_memory, one_blas_thread
 
 __all__ = [
     "BLOCK_ROWS",
+    "Change",
+    "ColumnMaker",
     "ColumnSource",
+    "Input",
     "ModelData",
     "PlainColumns",
     "Request",

@@ -16,7 +16,7 @@ from deepglm.data.complete import complete_rows
 from deepglm.data.kept import ModelData
 from deepglm.data.responses import READINGS, Endog, complete, hint_of, read_response
 from deepglm.data.rows import Rows
-from deepglm.data.selection import RowVariable, Selection, row_values
+from deepglm.data.selection import RowVariable, Selection, row_values, rows_only
 from deepglm.data.standardise import (
     ALIASED,
     Spread,
@@ -110,11 +110,14 @@ class Pieces:
         its first column, the intercept. The values are overwritten.
     index
         Labels of the rows.
+    seen
+        The variables of the formula's right side; None without a formula.
     """
 
     endog: Endog
     designs: tuple[tuple[ColumnSource, Array | None], ...]
     index: pd.Index
+    seen: Any = None
 
     @property
     def sources(self) -> tuple[ColumnSource, ...]:
@@ -135,6 +138,7 @@ class Pieces:
             endog=self.endog.only(rows),
             designs=tuple((source, None if X is None else X[rows]) for source, X in self.designs),
             index=self.index[rows],
+            seen=None if self.seen is None else rows_only(self.seen, rows),
         )
 
 
@@ -190,6 +194,7 @@ def assemble(pieces: Pieces, variables: dict[str, RowVariable], request: Request
         pieces.index,
         dropped,
         levels,
+        seen=pieces.seen,
     )
 
 

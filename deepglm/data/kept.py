@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from deepglm.data.changes import ColumnMaker
 from deepglm.data.checks import check_exposure, check_not_infinite
 from deepglm.data.columns import ColumnSource, made_from
+from deepglm.data.inputs import Input, find_inputs
 from deepglm.data.rows import Rows
 from deepglm.data.selection import RowVariable, Selection, row_values, rows_of
 from deepglm.data.standardise import Standardisation
@@ -51,6 +54,9 @@ class ModelData:
     link
         Name of the response's inverse link, which an exposure needs to be "exp"; None if it is not
         known.
+    seen
+        The variables that the formula's right side uses, on the rows kept; None for columns of an
+        array.
     """
 
     rows: Rows
@@ -65,6 +71,40 @@ class ModelData:
     dropped: int
     levels: tuple[Any, ...] = ()
     link: str | None = None
+    seen: Any = None
+
+    @cached_property
+    def inputs(self) -> dict[str, Input]:
+        """The variables that the columns are made from, by name."""
+        return find_inputs(self.sources, self.seen)
+
+    @cached_property
+    def maker(self) -> ColumnMaker:
+        """Makes the columns of the rows anew with an input moved."""
+        return ColumnMaker(self.sources, self.standards, self.seen, self.rows.n)
+
+    @property
+    def own_columns(self) -> list[int]:
+        """Columns of the final layer, but for the intercept, that no deep term has a variable of.
+
+        Without deep terms these are all columns made from variables.
+        """
+        deep = {name for name, one in self.inputs.items() if any(one.columns[1:])}
+        shared = {j for name in deep for j in self.inputs[name].columns[0]}
+        made = {j for one in self.inputs.values() for j in one.columns[0]}
+        return sorted(made - shared)
+
+    def values_of(self, name: str) -> Array:
+        """(n,) values of a numeric input on the rows kept, in the user's units."""
+        if self.seen is not None:
+            return np.asarray(self.seen[name], dtype=np.float64)
+        for columns, X, standard in zip(
+            self.inputs[name].columns, self.rows.designs, self.standards, strict=True
+        ):
+            if columns:
+                j = columns[0]
+                return _whole_again(X[j] * standard.scale[j] + standard.centre[j])
+        raise KeyError(name)
 
     def designs(self, data: Any) -> list[Array]:
         """Standardised (columns, n) designs of new rows; NaN where an input is missing."""
@@ -145,6 +185,15 @@ class ModelData:
                 f"of this model is {self.link!r}. Use offset=, or divide the response and give "
                 "var_weights=."
             )
+
+
+def _whole_again(x: Array) -> Array:
+    """Values with the rounding of the standardisation undone.
+
+    Otherwise a count of 7 comes back as 6.999999999999999, and is no count.
+    """
+    whole = np.rint(x)
+    return np.where(np.abs(x - whole) <= 1e-12 * np.abs(x).max(initial=1.0), whole, x)
 
 
 def _check_columns(source: ColumnSource, X: Array, data: Any) -> None:

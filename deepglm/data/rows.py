@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -46,8 +47,20 @@ class Rows:
         """Number of rows."""
         return int(self.y.shape[-1])
 
+    @cached_property
+    def count(self) -> float:
+        """Number of rows, each counted with its frequency."""
+        return float(self.freq.sum())
+
+    @cached_property
+    def all_count(self) -> bool:
+        """Whether no row has a frequency of zero."""
+        return bool((self.freq > 0.0).all())
+
     def take(self, lo: int, hi: int) -> Rows:
-        """Rows ``lo`` to ``hi`` as views."""
+        """Rows ``lo`` to ``hi`` as views; all of them are these rows themselves."""
+        if lo == 0 and hi >= self.n:
+            return self
         return Rows(
             self.y[..., lo:hi],
             tuple(X[:, lo:hi] for X in self.designs),
@@ -74,8 +87,7 @@ class Rows:
 
     def counted(self) -> Rows:
         """The rows that count: those whose ``freq`` is not zero."""
-        here = self.freq > 0.0
-        return self if here.all() else self.only(np.flatnonzero(here))
+        return self if self.all_count else self.only(np.flatnonzero(self.freq > 0.0))
 
     def total(self, values: Array) -> float:
         """Sum of (n,) values, each as often as its row counts.

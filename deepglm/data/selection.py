@@ -63,6 +63,19 @@ class Selection:
         return replace(self, mask=mask)
 
 
+def rows_only(data: Any, mask: Mask) -> Any:
+    """Some rows of a data frame or of a mapping of arrays."""
+    if isinstance(data, pd.DataFrame):
+        return data[mask]
+    return {name: _some(values, mask) for name, values in data.items()}
+
+
+def _some(values: Any, mask: Mask) -> Any:
+    # a list may hold labels of several types, which an array would make one
+    values = pd.Series(values) if isinstance(values, list | tuple) else values
+    return (values if isinstance(values, pd.Series) else np.atleast_1d(values))[mask]
+
+
 def rows_of(data: Any, n: int) -> Selection:
     """All rows of a table, with its labels if it has any."""
     index = getattr(data, "index", None)

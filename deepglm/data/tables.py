@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from deepglm.data.assembly import Pieces, Request, assemble, read_roles
 from deepglm.data.columns import ColumnSource
 from deepglm.data.kept import ModelData
 from deepglm.data.responses import Endog
-from deepglm.data.selection import Selection
+from deepglm.data.selection import Selection, rows_only
 from deepglm.formula.columns import Columns
 
 Array = npt.NDArray[np.float64]
@@ -68,21 +69,20 @@ def from_formula(
         source, Z = fm.learn(term.text, used, env)
         designs.append(_inside(source, Z))
     endog = Endog(y, response.text, response.names, response.levels, response.ordered)
-    return assemble(Pieces(endog, tuple(designs), rows.kept), variables, request)
+    pieces = Pieces(endog, tuple(designs), rows.kept, _seen(used, [one for one, _ in designs]))
+    return assemble(pieces, variables, request)
 
 
 def _used(data: Any, rows: Selection) -> Any:
-    if rows.mask is None:
-        return data
-    if isinstance(data, pd.DataFrame):
-        return data[rows.mask]
-    return {name: _only(values, rows) for name, values in data.items()}
+    return data if rows.mask is None else rows_only(data, rows.mask)
 
 
-def _only(values: Any, rows: Selection) -> Any:
-    # a list may hold labels of several types, which an array would make one
-    values = pd.Series(values) if isinstance(values, list | tuple) else values
-    return rows.take(values if isinstance(values, pd.Series) else np.atleast_1d(values))
+def _seen(used: Any, sources: Sequence[ColumnSource]) -> Any:
+    """The variables of the right side, safe from what happens to the user's data later."""
+    names = list(dict.fromkeys(name for one in sources for name in getattr(one, "inputs", ())))
+    if isinstance(used, pd.DataFrame):
+        return used[names]  # copied when either is written to
+    return {name: copy(used[name]) for name in names}
 
 
 def _designs(

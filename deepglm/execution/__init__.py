@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -63,8 +64,8 @@ class Workers:
 
         total: Sums | None = None
         for part in self._map(one, runs):
-            if not np.isfinite(part.value):
-                return Sums(float(rows.freq.sum()), -np.inf)
+            if not math.isfinite(part.value):
+                return Sums(rows.count, -np.inf)
             if total is None:
                 total = part
             else:

@@ -245,6 +245,14 @@ class Family(ABC):
         """Whether zero is an inner value of reported auxiliary parameters, which z can test."""
         return True
 
+    @property
+    def aux_is_a_spread(self) -> bool:
+        """Whether the auxiliary parameter is the logarithm of a standard deviation.
+
+        Its maximum likelihood value is too small by half the logarithm of n / (n - edf).
+        """
+        return False
+
     def reported(self, aux: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return auxiliary parameters as reported, and (K, K) derivatives of those."""
         return aux.copy(), np.eye(len(aux))

@@ -352,6 +352,11 @@ class _LatentFamily(Family):
     def _law(self) -> Standard:
         return _LAWS[self.latent]
 
+    @property
+    def aux_is_a_spread(self) -> bool:
+        """Whether the auxiliary parameter is a standard deviation's logarithm (see `Family`)."""
+        return True
+
     @abstractmethod
     def _ends(self, y: FloatArray) -> tuple[FloatArray, FloatArray]:
         """(m,) ends of the cells; the same where the outcome was seen."""
@@ -722,6 +727,19 @@ class Censored:
     def ppf(self, q: npt.ArrayLike) -> FloatArray:
         """Return quantiles."""
         return np.asarray(np.clip(self.latent.ppf(q), self.lower, self.upper))
+
+    def logpdf(self, y: npt.ArrayLike) -> FloatArray:
+        """Return the log of the density between the limits, of the probability at a limit."""
+        y = np.asarray(y, dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            low, high = self.latent.logcdf(self.lower), self.latent.logsf(self.upper)
+            inside = np.where(y < self.lower, -np.inf, self.latent.logpdf(y))
+        inside = np.where(y > self.upper, -np.inf, inside)
+        return np.where(y == self.lower, low, np.where(y == self.upper, high, inside))
+
+    def pdf(self, y: npt.ArrayLike) -> FloatArray:
+        """Return the density between the limits, and the probability at a limit."""
+        return np.exp(self.logpdf(y))
 
     def rvs(self, size: Any = None, random_state: Any = None) -> FloatArray:
         """Draw recorded outcomes."""

@@ -22,6 +22,7 @@ from scipy import special
 from statsmodels.genmod import families as sm_families
 
 from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.families.compound_poisson import CompoundPoisson
 from deepglm.families.contract import Family, FloatArray, Level, RowTerms
 from deepglm.families.dispersion import DispersionFamily
 from deepglm.families.estimated import EstimatedFamily
@@ -222,6 +223,13 @@ class TweedieFamily(EstimatedFamily):
 
     def statistic(self, which: str, eta: FloatArray, aux: FloatArray) -> FloatArray:
         """Return the mean, the linear predictor or ``mu**p`` of every row, (m,)."""
+        if which != "var_unscaled":  # a mean does not depend on the power, nor need it be known
+            return self._known(0.0).statistic(which, eta, aux[:1])
+        if len(aux) < 2:
+            raise NotAvailableError(
+                "which='var_unscaled' depends on the power, which is not among params: ask "
+                "results.predict() for it."
+            )
         return self.given(aux).statistic(which, eta, aux[:1])
 
     def statistic_slopes(self, which: str, eta: FloatArray, aux: FloatArray) -> FloatArray:
@@ -386,65 +394,3 @@ def _gammas_of(j: FloatArray, a: float, order: int) -> FloatArray:
         part[:] = term
     parts[0] += _GAMMA.scale_terms(j, 0.0, 0)[0] - np.log(j)
     return parts
-
-
-@dataclass(frozen=True, eq=False)
-class CompoundPoisson:
-    """Sums of a Poisson number of gamma amounts, with the methods of a frozen scipy distribution.
-
-    Parameters
-    ----------
-    mu, phi : float or ndarray
-        Mean and dispersion: the variance is ``phi mu**p``.
-    power : float
-        The power ``p``, between 1 and 2.
-
-    Examples
-    --------
-    >>> law = CompoundPoisson(2.0, 0.5, 1.5)
-    >>> float(law.var()), round(float(law.cdf(0.0)), 4)
-    (1.4142135623730951, 0.0035)
-    """
-
-    mu: Any
-    phi: Any
-    power: float
-
-    @property
-    def _numbers(self) -> tuple[FloatArray, float, FloatArray]:
-        """Mean number of amounts, their shape, and their scale."""
-        mu, phi, p = np.asarray(self.mu), np.asarray(self.phi), self.power
-        rate = mu ** (2.0 - p) / (phi * (2.0 - p))
-        return rate, (2.0 - p) / (p - 1.0), phi * (p - 1.0) * mu ** (p - 1.0)
-
-    def mean(self) -> FloatArray:
-        """Return the means."""
-        return np.asarray(self.mu, dtype=np.float64)
-
-    def var(self) -> FloatArray:
-        """Return the variances."""
-        return np.asarray(self.phi * np.asarray(self.mu) ** self.power)
-
-    def std(self) -> FloatArray:
-        """Return the standard deviations."""
-        return np.asarray(np.sqrt(self.var()))
-
-    def cdf(self, y: npt.ArrayLike) -> FloatArray:
-        """Return the probability of `y` or less."""
-        rate, shape, scale = self._numbers
-        amount = np.asarray(y, dtype=np.float64) / scale
-        reach = 9.0 * np.sqrt(rate)
-        low = max(1.0, np.floor(np.nanmin(rate - reach) - 3.0))
-        total = np.exp(-rate) + np.zeros_like(amount)
-        for j in np.arange(low, np.nanmax(rate + reach) + 25.0):
-            chance = np.exp(special.xlogy(j, rate) - rate - special.gammaln(j + 1.0))
-            total += chance * special.gammainc(j * shape, np.maximum(amount, 0.0))
-        return np.where(amount < 0.0, 0.0, np.minimum(total, 1.0))
-
-    def rvs(self, size: Any = None, random_state: Any = None) -> FloatArray:
-        """Draw responses; by default one for each row."""
-        rate, shape, scale = self._numbers
-        rng = np.random.default_rng(random_state)
-        number = rng.poisson(rate, size)
-        amounts = rng.gamma(np.maximum(number, 1) * shape, scale)
-        return np.where(number > 0, amounts, 0.0)

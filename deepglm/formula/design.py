@@ -137,6 +137,31 @@ class Design:
             products=products,
         )
 
+    def made_from(self, name: str) -> Design:
+        """Give the columns alone that are made from one input, in their order."""
+        columns = self.input_columns[name]
+        made = {f for f, factor in self.factors.items() if name in factor.inputs}
+        kept = {
+            term: tuple(part for part in parts if made.intersection(part.factors))
+            for term, parts in zip(self.term_names, self.products, strict=True)
+        }
+        terms = tuple(term for term, parts in kept.items() if parts)
+        products = tuple(kept[term] for term in terms)
+        used = {f for parts in products for part in parts for f in part.factors}
+        factors = {f: factor for f, factor in self.factors.items() if f in used}
+        inputs = tuple(dict.fromkeys(i for factor in factors.values() for i in factor.inputs))
+        return replace(
+            self,
+            names=tuple(self.names[j] for j in columns),
+            term_names=terms,
+            term_slices=_slices(terms, products),
+            inputs=inputs,
+            input_columns=_input_columns(products, factors, inputs),
+            levels={f: levels for f, levels in self.levels.items() if f in used},
+            factors=factors,
+            products=products,
+        )
+
 
 def learn(rhs: str, data: Any, env: Mapping[str, Any]) -> tuple[Design, Array]:
     """Learn the columns of a formula's right side from rows, and build them there.

@@ -1,6 +1,6 @@
 """What may be said about a fit: numbers from arrays, without labels and without refits."""
 
-from deepglm.inference import criteria, effects, prediction, residuals
+from deepglm.inference import criteria, prediction, resampling, residuals
 from deepglm.inference.covariance import Dispersion, Smoothing, edf_by_coefficient, inverse
 from deepglm.inference.estimability import aliasing, estimable
 from deepglm.inference.fitted import Fitted, RowDerivatives
@@ -26,12 +26,12 @@ __all__ = [
     "check_rows",
     "criteria",
     "edf_by_coefficient",
-    "effects",
     "estimable",
     "inverse",
     "leverage",
     "prediction",
     "read_request",
+    "resampling",
     "residuals",
     "robust",
 ]

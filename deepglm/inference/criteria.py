@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+from statsmodels.tools.eval_measures import aicc
 
 from deepglm.errors import SpecificationError
 from deepglm.execution import Workers
@@ -24,9 +25,10 @@ __all__ = [
     "null_model",
     "pearson_chi2",
     "pseudo_rsquared",
+    "score_products",
 ]
 
-CRITERIA = ("aic", "bic", "qaic")
+CRITERIA = ("aic", "aicc", "bic", "qaic", "tic")
 PSEUDO = ("cs", "mcf")
 
 
@@ -103,11 +105,29 @@ def null_model(fitted: Fitted) -> tuple[Array, Array]:
     return end[: family.k_eta, None] + rows.offset, end[family.k_eta :]
 
 
+def score_products(fitted: Fitted) -> Array:
+    """(free, free) sum over the rows of products of their scores, at dispersion 1.
+
+    A row with a frequency counts as so many rows.
+    """
+    k = int(fitted.free.sum())
+    total = np.zeros((k, k))
+    for block in fitted.blocks(Level.OBSERVED):
+        scores = np.where(block.freq > 0.0, block.scores, 0.0)
+        total += (scores * block.freq) @ scores.T
+    return total
+
+
 def information_criterion(kind: str, llf: float, k: float, n: float, scale: float | None) -> float:
-    """AIC, BIC or QAIC of ``k`` parameters and ``n`` observations."""
+    """AIC, AICc, BIC, QAIC or TIC of ``k`` parameters and ``n`` observations.
+
+    For TIC ``k`` is the trace that takes their place.
+    """
     name = kind.lower()
-    if name == "aic":
+    if name in ("aic", "tic"):
         return -2.0 * llf + 2.0 * k
+    if name == "aicc":
+        return float(aicc(llf, n, k))
     if name == "bic":
         return float(-2.0 * llf + k * np.log(n))
     if name == "qaic":

@@ -9,6 +9,7 @@ from deepglm.inference.fitted import Array, Mask
 __all__ = ["aliasing", "estimable"]
 
 _TOLERANCE = 1e-6
+_ROUNDING = 1e-12
 
 
 def aliasing(F: Array, free: Mask, aliased: Mask) -> Array:
@@ -54,4 +55,6 @@ def estimable(R: Array, free: Mask, aliased: Mask, A: Array) -> Mask:
     expected = R[:, free] @ A
     found = R[:, aliased]
     size = np.abs(R[:, free]) @ np.abs(A) + np.abs(found)
-    return np.asarray((np.abs(found - expected) <= _TOLERANCE * size + 1e-300).all(axis=1))
+    # what is zero in A comes out of its equations as rounding, in units of standardised columns
+    rounding = _ROUNDING * np.abs(R).max(axis=1, initial=0.0)[:, None]
+    return np.asarray((np.abs(found - expected) <= _TOLERANCE * size + rounding).all(axis=1))

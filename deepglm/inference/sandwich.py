@@ -7,12 +7,13 @@ White (1985) for HC1 to HC3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy import linalg
 from statsmodels.stats import sandwich_covariance as sums
 
 from deepglm.errors import SpecificationError
@@ -21,11 +22,20 @@ from deepglm.inference.fitted import Array, Codes, Fitted
 
 __all__ = ["COV_TYPES", "CovarianceRequest", "Robust", "check_rows", "read_request", "robust"]
 
-_ALIASES = {"nw-panel": "hac-panel", "nw-groupsum": "hac-groupsum", "eim": "nonrobust"}
+_ALIASES = {
+    "nw-panel": "hac-panel",
+    "nw-groupsum": "hac-groupsum",
+    "eim": "nonrobust",
+    "expected": "nonrobust",
+    "model": "nonrobust",
+    "oim": "observed",
+}
 
 _KEYWORDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     # name: (needed, possible besides)
     "nonrobust": ((), ()),
+    "observed": ((), ()),
+    "frequentist": ((), ()),
     "HC0": ((), ()),
     "HC1": ((), ()),
     "HC2": ((), ()),
@@ -44,8 +54,13 @@ _KEYWORDS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 
 COV_TYPES = tuple(_KEYWORDS)
 
+TRUSTING = ("nonrobust", "observed", "frequentist")
+"""Kinds that take the model's variance function to be right."""
+
 _DESCRIPTIONS = {
     "nonrobust": "Standard errors assume that the variance function is correct.",
+    "observed": "Standard errors assume the model, by the observed information.",
+    "frequentist": "Standard errors assume the model and leave out the bias of the penalty.",
     "HC0": "Standard errors are robust to heteroscedasticity (HC0).",
     "HC1": "Standard errors are robust to heteroscedasticity (HC1, times n / (n - edf)).",
     "HC2": "Standard errors are robust to heteroscedasticity (HC2, tangent-plane leverage).",
@@ -81,6 +96,16 @@ class CovarianceRequest:
     def description(self) -> str:
         """One sentence for the summary."""
         return _DESCRIPTIONS[self.name]
+
+    @property
+    def trusts_the_model(self) -> bool:
+        """Whether the covariance takes the model's variance function to be right."""
+        return self.name in TRUSTING
+
+    @property
+    def one_way(self) -> bool:
+        """Whether rows are clustered, and in one way."""
+        return self.name == "cluster" and np.squeeze(np.asarray(self.options["groups"])).ndim == 1
 
     @property
     def adjusts_df(self) -> bool:
@@ -124,7 +149,8 @@ def read_request(cov_type: str, options: Mapping[str, Any] | None) -> Covariance
 def check_rows(request: CovarianceRequest, n: int) -> None:
     """Raise unless clusters and times have one entry per row, and lags are a whole number."""
     if request.name == "cluster":
-        _ways(request.options["groups"], n)
+        for way in _ways(request.options["groups"], n):
+            _check_clusters(way)
     for key in ("groups", "time"):
         if request.name.startswith("hac-") and request.options.get(key) is not None:
             _per_row(request.options[key], key, n)
@@ -167,7 +193,12 @@ class Robust:
 
 
 def robust(
-    fitted: Fitted, request: CovarianceRequest, bread: Array, N: Array, edf: float
+    fitted: Fitted,
+    request: CovarianceRequest,
+    bread: Array,
+    N: Array,
+    edf: float,
+    beside: Array | None = None,
 ) -> Robust:
     """Compute a robust covariance.
 
@@ -183,6 +214,9 @@ def robust(
         Inverse of the expected one, for leverages.
     edf
         Effective degrees of freedom, counted by the small-sample corrections.
+    beside
+        (k, n) values of the rows, centred, whose means are estimated beside the coefficients; the
+        covariance is then that of the coefficients and these means together.
 
     Notes
     -----
@@ -190,44 +224,90 @@ def robust(
     all copies belong. For HAC covariances, which need an order of rows, scores are scaled by the
     root of the frequency, as statsmodels does.
     """
-    name = request.name
+    name, parts = request.name, Parts(fitted, bread, edf, beside)
     if name.startswith("HC"):
-        result = Robust(_white(fitted, name, bread, N))
+        result = Robust(_white(parts, name, N))
         if name == "HC1":
             result = Robust(result.cov * (fitted.wnobs / (fitted.wnobs - edf)))
     else:
-        result = _GROUPED[name](fitted, request.options, bread, edf)
+        result = _GROUPED[name](parts, request.options)
     factor = request.options.get("scaling_factor")
     cov = result.cov if factor is None else result.cov * factor
     return Robust(cov, result.df if request.adjusts_df else None, result.n_groups)
 
 
-def _white(fitted: Fitted, name: str, bread: Array, N: Array) -> Array:
+@dataclass(frozen=True)
+class Parts:
+    """What every kind of sandwich is made of.
+
+    Parameters
+    ----------
+    fitted
+        A model at its estimate.
+    coefficients
+        (free, free) inverse of the observed information plus penalty, at dispersion 1.
+    edf
+        Effective degrees of freedom.
+    beside
+        (k, n) centred values whose means are estimated as well, or None.
+    """
+
+    fitted: Fitted
+    coefficients: Array
+    edf: float
+    beside: Array | None = None
+
+    @property
+    def bread(self) -> Array:
+        """(free + k, free + k) inverse derivative of the estimating equations."""
+        if self.beside is None:
+            return self.coefficients
+        means = np.eye(len(self.beside)) / self.fitted.wnobs
+        return linalg.block_diag(self.coefficients, means)
+
+    def scores(self, frequency_power: float, N: Array | None = None, power: float = 0.0) -> Array:
+        """(n, free + k) contributions of the rows to the estimating equations.
+
+        Parameters
+        ----------
+        frequency_power
+            Power of the frequency that they are multiplied by.
+        N, power
+            Covariance at dispersion 1, and the power of one minus the leverage of one copy of a
+            row that they are divided by.
+        """
+        return np.concatenate([part.T for part in self.walk(frequency_power, N, power)])
+
+    def walk(
+        self, frequency_power: float, N: Array | None = None, power: float = 0.0
+    ) -> Iterator[Array]:
+        """The same for one block of rows after the other, (free + k, m) each."""
+        lo = 0
+        for block in self.fitted.blocks(Level.FISHER):
+            scores, hi = block.scores, lo + len(block.freq)
+            if N is not None and power:
+                # the leverage of one copy of the row, as if its repetitions were written out
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    scores = scores / (1.0 - block.leverage(N)) ** power
+            if self.beside is not None:
+                scores = np.concatenate((scores, self.beside[:, lo:hi]))
+            yield scores * block.freq**frequency_power
+            lo = hi
+
+
+def _white(parts: Parts, name: str, N: Array) -> Array:
     """Sandwich of single rows, each score divided by a power of one minus the row's leverage.
 
     The filling is kept as a triangle, so that no rounding makes a variance negative.
     """
-    power = {"HC2": 0.5, "HC3": 1.0}.get(name, 0.0)
-    R = np.zeros((0, len(N)))
-    for block in fitted.blocks(Level.FISHER):
-        scores = block.scores * np.sqrt(block.freq)
-        if power:
-            # the leverage of one copy of the row, as if its repetitions were written out
-            with np.errstate(divide="ignore", invalid="ignore"):
-                scores /= (1.0 - block.leverage(N)) ** power
+    power, bread = {"HC2": 0.5, "HC3": 1.0}.get(name, 0.0), parts.bread
+    R = np.zeros((0, len(bread)))
+    for scores in parts.walk(0.5, N, power):
         if not np.isfinite(scores).all():
-            return np.full_like(N, np.nan)
+            return np.full_like(bread, np.nan)
         R = np.asarray(np.linalg.qr(np.concatenate((R, scores.T)), mode="r"))
     half = R @ bread
     return np.asarray(half.T @ half)
-
-
-def _scores(fitted: Fitted, frequency_power: float) -> Array:
-    """(n, free) scores of the rows."""
-    parts = [
-        (block.scores * block.freq**frequency_power).T for block in fitted.blocks(Level.FISHER)
-    ]
-    return np.concatenate(parts)
 
 
 def _small_sample(kind: Any, n: float, edf: float, groups: int = 0) -> float:
@@ -243,27 +323,27 @@ def _small_sample(kind: Any, n: float, edf: float, groups: int = 0) -> float:
     return groups / (groups - 1.0) * (n - 1.0) / (n - edf)
 
 
-def _hac(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: float) -> Robust:
+def _hac(parts: Parts, options: Mapping[str, Any]) -> Robust:
     cov = sums.cov_hac_simple(
-        (_scores(fitted, 0.5), bread),
+        (parts.scores(0.5), parts.bread),
         nlags=options["maxlags"],
         weights_func=_kernel(options),
         use_correction=False,
     )
-    factor = _small_sample(options.get("use_correction", False), fitted.wnobs, edf)
+    factor = _small_sample(options.get("use_correction", False), parts.fitted.wnobs, parts.edf)
     return Robust(cov * factor)
 
 
-def _cluster(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: float) -> Robust:
-    ways = _ways(options["groups"], fitted.rows.n)
+def _cluster(parts: Parts, options: Mapping[str, Any]) -> Robust:
+    ways = _ways(options["groups"], parts.fitted.rows.n)
     corrected = options.get("use_correction", True)
-    scores = _scores(fitted, 1.0)
+    scores, bread = parts.scores(1.0), parts.bread
 
     def one(codes: Codes) -> tuple[Array, int]:
         labels, numbers = np.unique(codes, return_inverse=True)
         cov = sums.cov_cluster((scores, bread), numbers.ravel(), use_correction=False)
         kind = "cluster" if corrected else False
-        return cov * _small_sample(kind, fitted.wnobs, edf, len(labels)), len(labels)
+        return cov * _small_sample(kind, parts.fitted.wnobs, parts.edf, len(labels)), len(labels)
 
     found = [one(way) for way in ways]
     counts = tuple(count for _, count in found)
@@ -273,6 +353,21 @@ def _cluster(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: floa
     # Cameron, Gelbach and Miller (2011): what belongs to both was counted twice
     cov = found[0][0] + found[1][0] - one(both.ravel())[0]
     return Robust(cov, min(counts) - 1, counts)
+
+
+def _check_clusters(codes: Codes) -> None:
+    """Raise where there is nothing to cluster, or nothing between clusters."""
+    count = len(np.unique(codes))
+    if count == 1:
+        raise SpecificationError(
+            "cov_kwds['groups'] has one cluster, and the covariance comes from differences between "
+            "clusters. Use cov_type='HC1', or labels of several clusters."
+        )
+    if count == len(codes):
+        raise SpecificationError(
+            f"cov_kwds['groups'] has {count} clusters for {count} rows, so that each has one "
+            "member. Use cov_type='HC1', which is the same without clusters."
+        )
 
 
 def _ways(groups: Any, n: int) -> list[Codes]:
@@ -291,8 +386,8 @@ def _ways(groups: Any, n: int) -> list[Codes]:
     return [np.unique(column, return_inverse=True)[1].ravel() for column in array.T]
 
 
-def _panel(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: float) -> Robust:
-    n = fitted.rows.n
+def _panel(parts: Parts, options: Mapping[str, Any]) -> Robust:
+    n = parts.fitted.rows.n
     if options.get("groups") is not None:
         groups = _per_row(options["groups"], "groups", n)
         breaks = np.flatnonzero(groups[1:] != groups[:-1]) + 1
@@ -302,33 +397,33 @@ def _panel(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: float)
     starts = [0, *breaks.tolist()]
     index = list(zip(starts, [*breaks.tolist(), n], strict=True))
     cov = sums.cov_nw_panel(
-        (_scores(fitted, 0.5), bread),
+        (parts.scores(0.5), parts.bread),
         options["maxlags"],
         index,
         weights_func=_kernel(options),
         use_correction=False,
     )
     kind = options.get("use_correction", "hac")
-    factor = _small_sample(kind, fitted.wnobs, edf, len(index))
+    factor = _small_sample(kind, parts.fitted.wnobs, parts.edf, len(index))
     return Robust(cov * factor, len(index) - 1, (len(index),))
 
 
-def _group_sums(fitted: Fitted, options: Mapping[str, Any], bread: Array, edf: float) -> Robust:
-    time = _per_row(options["time"], "time", fitted.rows.n)
+def _group_sums(parts: Parts, options: Mapping[str, Any]) -> Robust:
+    time = _per_row(options["time"], "time", parts.fitted.rows.n)
     panels = int((time[1:] < time[:-1]).sum()) + 1
     if np.issubdtype(time.dtype, np.integer):
         periods = time - time.min()
     else:
         periods = np.unique(time, return_inverse=True)[1]
     cov = sums.cov_nw_groupsum(
-        (_scores(fitted, 0.5), bread),
+        (parts.scores(0.5), parts.bread),
         options["maxlags"],
         periods,
         weights_func=_kernel(options),
         use_correction=False,
     )
     kind = options.get("use_correction", "cluster")
-    factor = _small_sample(kind, fitted.wnobs, edf, len(np.unique(time)))
+    factor = _small_sample(kind, parts.fitted.wnobs, parts.edf, len(np.unique(time)))
     return Robust(cov * factor, panels - 1, (panels,))
 
 

@@ -143,6 +143,18 @@ def check_limits(maxiter: Any, tol: Any, max_seconds: Any) -> None:
         positive_number("max_seconds", max_seconds, " None does not stop.")
 
 
+INFERENCE = ("auto", "delta", "bootstrap", None)
+
+
+def check_inference(inference: Any) -> None:
+    """Raise for a way to standard errors that is not known."""
+    if inference not in INFERENCE:
+        raise SpecificationError(
+            f"inference={inference!r} is not known; accepted are 'auto', 'delta', 'bootstrap' and "
+            "None."
+        )
+
+
 def ended_early(estimate: Estimate) -> str:
     """What a warning says of a certified fit that Ctrl-C or the clock ended."""
     cause = "" if estimate.stopped is None else estimate.stopped.cause

@@ -43,6 +43,7 @@ from deepglm.inference.prediction import statistic
 from deepglm.inference.units import Units
 from deepglm.likelihood import Likelihood, Sums
 from deepglm.model import arguments
+from deepglm.model.beside import beside
 from deepglm.model.progress import reporter
 from deepglm.predictor import (
     Network,
@@ -482,6 +483,7 @@ class DeepGLM:
         cov_type: str = "nonrobust",
         cov_kwds: dict[str, Any] | None = None,
         use_t: bool | None = None,
+        inference: str | None = "auto",
         n_jobs: int | None = None,
         progress: bool | Callable[[Progress], None] | None = None,
     ) -> DeepGLMResults:
@@ -517,6 +519,12 @@ class DeepGLM:
         cov_type, cov_kwds, use_t
             Covariance of the estimates, in statsmodels' words: "nonrobust", "HC0" to "HC3",
             "cluster", "HAC", ...
+        inference
+            Where standard errors of effects and predictions come from in a model with hidden
+            layers. "auto": the delta method where a fit is regular enough for it, otherwise 199
+            refits to resampled rows (``results.bootstrap``), if they cost less than a fixed number
+            of counted operations; otherwise they are withheld, and ``results.inference`` says what
+            to call. "delta" makes no refits, "bootstrap" always does, None gives no errors.
         n_jobs
             Threads; None uses every core.
         progress
@@ -532,6 +540,7 @@ class DeepGLM:
         if starts is not None:
             least = 1 if start_params is None else 0
             whole_number("starts", starts, least, " None chooses how many.")
+        arguments.check_inference(inference)
         check_covariance(self, cov_type, cov_kwds)
         fixed, kind = arguments.scale_request(self._adapted, scale)
         theta = None if start_params is None else self._start(start_params)
@@ -546,8 +555,11 @@ class DeepGLM:
         ):
             options = Options(method, starts, seed, maxiter, tol, watch, report)
             solution = fit(self._problem, crew, fixed, theta, options)
-        estimate = self._estimate(solution, fixed, kind)
-        results = DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
+            estimate = self._estimate(solution, fixed, kind)
+            results: DeepGLMResults = DeepGLMResults(self, estimate, cov_type, cov_kwds, use_t)
+            results = results._inferred(inference, seed, n_jobs, options.control)
+            if inference is not None and self.predictor.networks and not watch():
+                results._beside = beside(self, results, seed)
         if estimate.certificate.separation.any():
             columns = _some(list(results.certificate.separating.index))
             warnings.warn(
@@ -602,6 +614,20 @@ class DeepGLM:
         )
 
     # -- pieces -----------------------------------------------------------------------------
+
+    def _without_networks(self) -> DeepGLM:
+        """The GLM of the terms in the final layer, on the same rows."""
+        data, model = self._data, type(self).__new__(type(self))
+        kept = replace(
+            data,
+            sources=data.sources[:1],
+            standards=data.standards[:1],
+            aliased=data.aliased[:1],
+            rows=replace(data.rows, designs=data.rows.designs[:1]),
+        )
+        model.formula = None
+        model._build(kept, self._family, [], False, "weak", self.standardize)
+        return model
 
     def _array(self, params: Any, name: str = "params") -> Array:
         values, size = as_floats(params, name), self._units.size

@@ -16,9 +16,10 @@ Examples
 1        Girth   15.0  30.77   0.52
 """
 
+from deepglm.plots.curves import curve as curve
 from deepglm.plots.drawing import actual_expected as actual_expected
 from deepglm.plots.drawing import effect as effect
 from deepglm.plots.frames import actual_expected as actual_expected_frame
 from deepglm.plots.frames import partial_means
 
-__all__ = ["actual_expected", "actual_expected_frame", "effect", "partial_means"]
+__all__ = ["actual_expected", "actual_expected_frame", "curve", "effect", "partial_means"]

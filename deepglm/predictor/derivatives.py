@@ -13,15 +13,14 @@ it by a vector.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from deepglm.predictor.structure import Array, Coefficients, Network, Predictor
 
 
-@dataclass(frozen=True)
-class Pass:
+class Pass(NamedTuple):
     """What one deep term leaves behind on its way forward."""
 
     layers: tuple[Array, ...]
@@ -63,8 +62,7 @@ class Pass:
         return delta
 
 
-@dataclass(frozen=True)
-class Forward:
+class Forward(NamedTuple):
     """Eta of a block and what its derivatives need."""
 
     eta: Array
@@ -74,6 +72,8 @@ class Forward:
     passes: tuple[Pass, ...]
     inside: bool
     """Whether every linear predictor lies in its inverse link's domain."""
+    jacobian: Array | None = None
+    """(size, m) derivatives of the one eta by every coefficient, for who wants them twice."""
 
 
 def forward(
@@ -93,13 +93,13 @@ def forward(
         Derivatives of the inverse links to keep: 0, 1 or 2.
     """
     glm = designs[0]
-    eta = coefficients.beta @ glm
+    eta = np.dot(coefficients.beta, glm)
     passes, inside = [], True
     for network, layers, v, X in zip(
         predictor.networks, coefficients.layers, coefficients.outputs, designs[1:], strict=True
     ):
         one, ok = _forward_network(network, layers, v, X, order)
-        eta += v @ one.last
+        eta += np.dot(v, one.last)
         passes.append(one)
         inside = inside and ok
     return Forward(eta, glm, tuple(passes), inside)
@@ -122,8 +122,8 @@ def _forward_network(
             h1.append(derivatives[1])
         if order > 1:
             h2.append(derivatives[2])
-    across = tuple(link.across for link in network.links)
-    return Pass(tuple(layers), v, tuple(below), z[1:], tuple(h1), tuple(h2), across), inside
+    one = Pass(tuple(layers), v, tuple(below), z[1:], tuple(h1), tuple(h2), network.across)
+    return one, inside
 
 
 def _room(shape: tuple[int, ...]) -> Array:
@@ -148,6 +148,8 @@ def backward(state: Forward, r: Array) -> Array:
     ndarray
         (size,) gradient.
     """
+    if state.jacobian is not None:
+        return np.asarray(np.dot(state.jacobian, r[0]))
     parts = [_times(r, state.glm)]
     for one in state.passes:
         grads = [_times(r, one.last)]

@@ -18,6 +18,9 @@ GROUP = 256
 DIRECT = 150
 """Coefficients up to which ``J W J'`` itself, in one product, is as fast as many short ones."""
 
+DIRECT_BENT = 80
+"""The same where second derivatives of eta are subtracted from it."""
+
 FILL = 16
 """Operations of a matrix product in the time that it takes to form one number."""
 
@@ -66,6 +69,9 @@ class Layout:
         Products of a row that are in memory at a time.
     direct
         Whether ``J W J'`` is made from the Jacobian itself.
+    direct_bent
+        Whether it is as well where second derivatives of eta are subtracted: those of one hidden
+        layer are few where each unit has an inverse link of its own.
     """
 
     def __init__(self, predictor: Predictor) -> None:
@@ -85,6 +91,9 @@ class Layout:
             and bool(self.layers)
             and (self.size <= DIRECT or self._work() > self.size**2)
         )
+        nets = predictor.networks
+        shallow = not any(len(net.units) > 1 or net.across[0] for net in nets)
+        self.direct_bent = self.direct and shallow and self.size <= DIRECT_BENT
 
     def _work(self) -> int:
         """Operations per row that the way by products takes, less what forming J takes."""

@@ -28,6 +28,9 @@ from deepglm.predictor.structure import Array
 class Information(Protocol):
     """Adds up ``J W J' - r d2 eta / d theta d theta'`` over blocks of rows."""
 
+    def ready(self, state: Forward) -> Forward:
+        """The forward pass with what is to be used more than once."""
+
     def __iadd__(self, other: Self) -> Self:
         """Add what another one has added."""
 
@@ -64,13 +67,16 @@ def information(
     dtype
         Floating type of the products. Single precision takes half the time and has seven digits.
     """
-    if layout.direct and hidden and not bent:
+    if hidden and (layout.direct_bent if bent else layout.direct):
         return Direct(layout, dtype)
     return ByProducts(layout, hidden, dtype)
 
 
 class Direct:
-    """Adds up ``J W J'`` itself, for one linear predictor and weights that are not negative."""
+    """Adds up ``J W J'`` itself, for one linear predictor.
+
+    Of one hidden layer, the second derivatives of eta are few: they mix a unit's own coefficients.
+    """
 
     def __init__(self, layout: Layout, dtype: npt.DTypeLike = np.float64) -> None:
         self._layout, self._dtype = layout, dtype
@@ -80,16 +86,43 @@ class Direct:
         self._total += other._total
         return self
 
+    def ready(self, state: Forward) -> Forward:
+        """See :class:`Information`: the Jacobian serves the score as well."""
+        return Forward(*state[:4], jacobian(state, self._layout.predictor))
+
     def add(self, state: Forward, weights: Array, r: Array | None = None) -> None:
-        """Add a block of rows, without second derivatives of eta."""
-        assert r is None
-        J = jacobian(state, self._layout.predictor, 0, np.sqrt(weights[0, 0]))
-        J = J.astype(self._dtype, copy=False)
-        self._total += np.dot(J, J.T)
+        """See :class:`Information`; with `r`, of a predictor without a second hidden layer."""
+        w = weights[0, 0]
+        J = self.ready(state).jacobian if state.jacobian is None else state.jacobian
+        assert J is not None
+        if w.min() >= 0.0:
+            root = (J * np.sqrt(w)).astype(self._dtype, copy=False)
+            self._total += np.dot(root, root.T)
+        else:
+            J = J.astype(self._dtype, copy=False)
+            self._total += np.dot(J * w.astype(self._dtype, copy=False), J.T)
+        if r is not None:
+            for layer, one in zip(self._layout.layers, state.passes, strict=True):
+                self._bend(layer, one, r[0])
+
+    def _bend(self, layer: Layer, one: Pass, r: Array) -> None:
+        """Subtract ``r d2 eta`` by a unit's coefficients, and by those and its output weight."""
+        q, width, z, inside = layer.units, layer.width, one.below[0], layer.where
+        first = self._layout.columns[0, layer.output]
+        outside = slice(first, first + q)
+        bend = (one.v.T * (one.h2[0] * r))[:, None] * z
+        own = self._total[inside, inside].reshape(q, width, q, width)
+        unit = np.einsum("jkjl->jkl", own)
+        unit -= np.dot(bend.reshape(q * width, -1), z.T).reshape(q, width, width)
+        cross = np.dot(one.h1[0] * r, z.T)
+        right = np.einsum("jkj->jk", self._total[inside, outside].reshape(q, width, q))
+        right -= cross
+        below = np.einsum("jjk->jk", self._total[outside, inside].reshape(q, q, width))
+        below -= cross
 
     def matrix(self) -> Array:
-        """(size, size) sum."""
-        return self._total.copy()
+        """(size, size) sum itself."""
+        return self._total
 
 
 class ByProducts:
@@ -112,6 +145,10 @@ class ByProducts:
         for mine, theirs in zip(self._blocks, other._blocks, strict=True):
             mine += theirs
         return self
+
+    def ready(self, state: Forward) -> Forward:
+        """See :class:`Information`: as it is."""
+        return state
 
     def add(self, state: Forward, weights: Array, r: Array | None = None) -> None:
         """See :class:`Information`."""

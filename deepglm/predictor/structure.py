@@ -35,6 +35,16 @@ class Coefficients(NamedTuple):
     outputs: tuple[Array, ...]
     """For every deep term (k_eta, units) coefficients of its last hidden units."""
 
+    def above(self, term: int, level: int) -> Array:
+        """(next units, units) coefficients that take a layer's units up, a view."""
+        layers = self.layers[term]
+        return self.outputs[term] if level == len(layers) - 1 else layers[level + 1][:, 1:]
+
+    def intercepts_above(self, term: int, level: int) -> Array:
+        """(next units, 1) intercepts of the layer above, a view; no column where it has none."""
+        layers = self.layers[term]
+        return self.beta[:, :1] if level == len(layers) - 1 else layers[level + 1][:, :1]
+
 
 @dataclass(frozen=True)
 class Network:
@@ -59,6 +69,11 @@ class Network:
         """(units, inputs) of every layer."""
         inputs = (self.n_inputs, *self.units[:-1])
         return tuple(zip(self.units, inputs, strict=True))
+
+    @cached_property
+    def across(self) -> tuple[bool, ...]:
+        """Which layers share one inverse link."""
+        return tuple(link.across for link in self.links)
 
 
 @dataclass(frozen=True)
@@ -105,12 +120,14 @@ class Predictor:
         ends = np.cumsum([0] + [a * b for a, b in self.shapes]).tolist()
         return tuple(slice(lo, hi) for lo, hi in zip(ends[:-1], ends[1:], strict=True))
 
+    @cached_property
+    def _places(self) -> tuple[tuple[slice, tuple[int, int]], ...]:
+        """Slice and shape of every matrix."""
+        return tuple(zip(self.slices, self.shapes, strict=True))
+
     def unpack(self, theta: Array) -> Coefficients:
         """See the vector as matrices."""
-        parts = [
-            theta[where].reshape(shape)
-            for where, shape in zip(self.slices, self.shapes, strict=True)
-        ]
+        parts = [theta[where].reshape(shape) for where, shape in self._places]
         layers, outputs, at = [], [], 1
         for network in self.networks:
             depth = len(network.units)

@@ -85,8 +85,8 @@ def zeros(predictor: Predictor, skip: bool = False) -> Mask:
         for level, link in enumerate(network.links):
             if link.across:
                 marks.layers[t][level][-1] = 1.0
-                _above(marks, t, level)[:, -1] = 1.0
-            if _quadratic(link, len(_above(marks, t, level))):
+                marks.above(t, level)[:, -1] = 1.0
+            if _quadratic(link, len(marks.above(t, level))):
                 B = marks.layers[t][level]
                 for k in range(1, len(B)):
                     B[k, 1 : 1 + k] = 1.0
@@ -118,7 +118,7 @@ def pins(predictor: Predictor, skip: bool = False) -> Mask:
     marks = predictor.unpack(np.zeros(predictor.size))
     for t, network in enumerate(predictor.networks):
         for level, link in enumerate(network.links):
-            above = _above(marks, t, level)
+            above = marks.above(t, level)
             q = network.units[level]
             if link.group == "shift":
                 marks.layers[t][level][:, 0] = 1.0
@@ -128,12 +128,6 @@ def pins(predictor: Predictor, skip: bool = False) -> Mask:
                 above[:q, :] = 1.0
                 marks.layers[t][level][:, 0] = 1.0
     return (pack(marks) > 0) | zeros(predictor, skip)
-
-
-def _above(c: Coefficients, t: int, level: int) -> Array:
-    """(next units, units) coefficients that take a layer's units up, a view."""
-    layers = c.layers[t]
-    return c.outputs[t] if level == len(layers) - 1 else layers[level + 1][:, 1:]
 
 
 def _anchor(units: int, above: int) -> npt.NDArray[np.intp]:
@@ -160,7 +154,7 @@ def pinned_form(predictor: Predictor, theta: Array, response_scale: float) -> Ar
         depth = len(network.links)
         # intercepts move upwards, so from the first layer on
         for level, link in enumerate(network.links):
-            above, B = _above(c, t, level), c.layers[t][level]
+            above, B = c.above(t, level), c.layers[t][level]
             if link.group == "shift":
                 _move_shift(B, above)
             elif link.group == "linear":
@@ -168,7 +162,7 @@ def pinned_form(predictor: Predictor, theta: Array, response_scale: float) -> Ar
                 _move_intercept(B, above, c.beta[:, 0] if last else c.layers[t][level + 1][:, 0])
         # a layer's scale changes its own coefficients, which pin the layer below, so from the last
         for level in range(depth - 1, -1, -1):
-            above, B, link = _above(c, t, level), c.layers[t][level], network.links[level]
+            above, B, link = c.above(t, level), c.layers[t][level], network.links[level]
             if link.group == "scale":
                 magnitude = response_scale if level == depth - 1 else 1.0
                 _move_scale(B, above, link.degree, magnitude)
@@ -246,33 +240,66 @@ def canonical_form(
 
 def _turn(c: Coefficients, fixed: Coefficients, network: Network, t: int, level: int) -> None:
     link = network.links[level]
-    if link.parity not in ("odd", "reflection") or link.group is not None:
+    if link.parity == "even" or link.group is not None:
         return
-    above, B = _above(c, t, level), c.layers[t][level]
-    last = level == len(network.links) - 1
-    if link.parity == "reflection":
-        intercepts = c.beta[:, :1] if last else c.layers[t][level + 1][:, :1]
-        held = fixed.beta[:, :1] if last else fixed.layers[t][level + 1][:, :1]
-        if intercepts.shape[1] == 0 or held.any():
-            return
-    largest = above[np.abs(above).argmax(axis=0), np.arange(above.shape[1])]
-    flip = largest < 0
-    if link.parity == "reflection":
-        intercepts += above[:, flip].sum(axis=1, keepdims=True)
-    B[flip] *= -1.0
-    above[:, flip] *= -1.0
+    if reversible(c, fixed, network, t, level):
+        above = c.above(t, level)
+        largest = above[np.abs(above).argmax(axis=0), np.arange(above.shape[1])]
+        reverse(c, network, t, level, largest < 0)
+
+
+def reversible(c: Coefficients, fixed: Coefficients, network: Network, t: int, level: int) -> bool:
+    """Whether the linear predictor of a unit can change its sign and the predictor stay as it is.
+
+    Parameters
+    ----------
+    c
+        Coefficients.
+    fixed
+        Ones for intercepts that may not take up a constant.
+    network, t, level
+        The deep term, its number and that of the layer.
+    """
+    link = network.links[level]
+    if link.parity is None or link.group == "linear" or link.domain != (-np.inf, np.inf):
+        return False
+    if link.parity != "reflection":
+        return True
+    held = fixed.intercepts_above(t, level)
+    return c.intercepts_above(t, level).shape[1] > 0 and not held.any()
+
+
+def reverse(c: Coefficients, network: Network, t: int, level: int, units: Mask) -> None:
+    """Change the sign of the linear predictors of (units,) units of a layer, in place."""
+    above, B, parity = c.above(t, level), c.layers[t][level], network.links[level].parity
+    if parity == "reflection":
+        c.intercepts_above(t, level)[:] += above[:, units].sum(axis=1, keepdims=True)
+    B[units] *= -1.0
+    if parity != "even":
+        above[:, units] *= -1.0
 
 
 def _sort(c: Coefficients, network: Network, t: int, level: int, sd: Array) -> None:
-    if network.links[level].group == "linear":
-        return
-    above, B = _above(c, t, level), c.layers[t][level]
-    if network.links[level].group == "scale" and len(above) > 1:
-        return  # the anchors tie each unit to its place
-    if _quadratic(network.links[level], len(above)):
-        return  # so do the zeros
-    order = np.argsort(-np.linalg.norm(above, axis=0) * sd, kind="stable")
-    if network.links[level].across:  # the reference stays where it is
-        order = np.append(order[order != len(order) - 1], len(order) - 1)
-    B[:] = B[order]
-    above[:] = above[:, order]
+    above, count = c.above(t, level), movable(c, network, t, level)
+    order = np.argsort(-np.linalg.norm(above[:, :count], axis=0) * sd[:count], kind="stable")
+    reorder(c, t, level, order)
+
+
+def movable(c: Coefficients, network: Network, t: int, level: int) -> int:
+    """How many units of a layer, its first ones, may change places without changing the predictor.
+
+    Units whose coefficients hold a pin or a zero of their own may not; nor may the reference of
+    softmax units, which is the last one.
+    """
+    link, above = network.links[level], c.above(t, level)
+    anchored = link.group == "scale" and len(above) > 1
+    if link.group == "linear" or anchored or _quadratic(link, len(above)):
+        return 0
+    return network.units[level] - int(link.across)
+
+
+def reorder(c: Coefficients, t: int, level: int, order: npt.NDArray[np.intp]) -> None:
+    """Put the first units of a layer in an order, in place."""
+    above, B = c.above(t, level), c.layers[t][level]
+    B[: len(order)] = B[order]
+    above[:, : len(order)] = above[:, order]

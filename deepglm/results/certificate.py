@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from statsmodels.iolib.table import SimpleTable
-from statsmodels.iolib.tableformatting import fmt_params
 
 from deepglm.inference.fitted import Array, Mask
-from deepglm.results.report_formats import TableReport
+from deepglm.results.report_formats import TableReport, facts_report
 from deepglm.solvers import Certificate, Status
 from deepglm.solvers.certificate import DECREMENT, EIGENVALUE
 
-__all__ = ["NamedCertificate", "combination", "named_certificate", "some"]
+__all__ = [
+    "NamedCertificate",
+    "by_size",
+    "combination",
+    "fit_names",
+    "loadings",
+    "named_certificate",
+    "some",
+]
 
 HARDLY = 1e10
 """Condition of the scaled information above which a combination is hardly determined."""
-
-_WIDTH = 78
-_LABELS = 22
-"""Width of the table, and of its first column with the space after it."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -102,19 +103,9 @@ class NamedCertificate:
 
     def table(self) -> TableReport:
         """The certificate as text, HTML, LaTeX or CSV, as :meth:`DeepGLMResults.summary`."""
-        cells: list[list[str]] = []
-        labels: list[str] = []
-        for label, value in self._facts():
-            lines = textwrap.wrap(value, _WIDTH - _LABELS) or [""]
-            labels += [label] + [""] * (len(lines) - 1)
-            cells += [[line] for line in lines]
-        report = TableReport()
         title = f"Certificate: {self.status.name.lower().replace('_', ' ')}"
-        report.tables.append(SimpleTable(cells, None, labels, title=title, txt_fmt=_FORMAT))
-        if not self.certified:
-            text = f"{self.status.sentence}; {self.status.remedy}."
-            report.add_extra_txt(textwrap.wrap(text[0].upper() + text[1:], _WIDTH))
-        return report
+        note = "" if self.certified else f"{self.status.sentence}; {self.status.remedy}."
+        return facts_report(title, self._facts(), note)
 
     def _facts(self) -> Iterator[tuple[str, str]]:
         yield "Decrement", f"{self.decrement:.1e} log-likelihood units (limit {DECREMENT:.0e})"
@@ -125,7 +116,7 @@ class NamedCertificate:
         yield "Condition", f"{self.condition:.1e}"
         yield "Rank", f"{self.rank} of {self.size}"
         if len(self.weakest):
-            yield "Least determined", _loadings(self.weakest)
+            yield "Least determined", loadings(self.weakest)
         yield "Saturated units", some(self.saturated) or "none"
         yield "Dead units", some(self.dead) or "none"
         yield "Duplicate units", some([" = ".join(same) for same in self.duplicate]) or "none"
@@ -139,15 +130,6 @@ class NamedCertificate:
 
     def _repr_html_(self) -> str:
         return self.table().as_html()
-
-
-_FORMAT = {
-    **fmt_params,
-    "data_fmts": ["%s"],
-    "data_aligns": "l",
-    "stubs_align": "l",
-    "colsep": "  ",
-}
 
 
 def some(names: Sequence[str], most: int = 6) -> str:
@@ -167,7 +149,7 @@ def combination(coefficients: pd.Series, most: int = 3) -> str:
     return text + (f" ... ({more} more)" if more > 0 else "")
 
 
-def _loadings(weakest: pd.Series) -> str:
+def loadings(weakest: pd.Series) -> str:
     """The two or three coefficients that load most on a direction, with their loadings."""
     terms = weakest[_heavy(weakest)].iloc[:3].items()
     return ", ".join(f"{name} ({value:+.2f})" for name, value in terms)
@@ -189,9 +171,7 @@ def named_certificate(model: Any, certificate: Certificate) -> NamedCertificate:
     certificate
         What its fit found, by number.
     """
-    units = model._units
-    names = [*model.predictor.names(*units.column_names[:1], units.column_names[1:])]
-    names += model._adapted.aux_names
+    names = fit_names(model)
     return NamedCertificate(
         certificate.status,
         certificate.decrement,
@@ -203,8 +183,15 @@ def named_certificate(model: Any, certificate: Certificate) -> NamedCertificate:
         certificate.units.dead,
         certificate.units.duplicate,
         _separating(model, certificate.separation),
-        _by_size(certificate.weakest, certificate.weakest, names),
+        by_size(certificate.weakest, certificate.weakest, names),
     )
+
+
+def fit_names(model: Any) -> list[str]:
+    """Names of the parameters in the order of a fit."""
+    units = model._units
+    names = [*model.predictor.names(*units.column_names[:1], units.column_names[1:])]
+    return names + list(model._adapted.aux_names)
 
 
 def _separating(model: Any, direction: Array) -> pd.Series:
@@ -222,10 +209,10 @@ def _separating(model: Any, direction: Array) -> pd.Series:
     if model.predictor.k_eta > 1:  # internal linear predictors are mixtures of those reported
         slopes = np.where(slope[order], in_user_units, 0.0)
     largest = int(np.abs(slopes if slopes.any() else inside[order]).argmax())
-    return _by_size(in_user_units / abs(in_user_units[largest]), slopes, model.exog_names)
+    return by_size(in_user_units / abs(in_user_units[largest]), slopes, model.exog_names)
 
 
-def _by_size(values: Array, size: Array, names: Sequence[str]) -> pd.Series:
+def by_size(values: Array, size: Array, names: Sequence[str]) -> pd.Series:
     """Values that are not zero, named, in the order of something's absolute size."""
     order = np.argsort(-np.abs(size), kind="stable")
     order = order[np.abs(values[order]) > 1e-12 * np.abs(values).max(initial=0.0)]

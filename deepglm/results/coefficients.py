@@ -1,4 +1,4 @@
-"""Coefficients, their covariance, and tests of linear restrictions on them."""
+"""Coefficients, their covariance, standard errors and intervals."""
 
 from __future__ import annotations
 
@@ -8,23 +8,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from statsmodels.base.model import LikelihoodModelResults
-from statsmodels.sandbox.stats.multicomp import contrast_allpairs
-from statsmodels.stats.contrast import (
-    ContrastResults,
-    MultiCompResult,
-    WaldTestResults,
-    t_test_multi,
-)
 
-from deepglm import formula as fm
-from deepglm.errors import NotAvailableError, SpecificationError
-from deepglm.inference import Robust, estimable
+from deepglm.errors import SpecificationError
+from deepglm.inference import Robust, estimable, resampling
 from deepglm.inference.fitted import Array, Mask
+from deepglm.inference.uncertainty import Functional
+from deepglm.predictor import pack
 from deepglm.results import contrasts
-from deepglm.results.frozen import LATER_INTERVALS, Frozen
+from deepglm.results.resampling import Resampling
 
 
-class Coefficients(Frozen):
+class Coefficients(Resampling):
     """Members of a result that are about coefficients."""
 
     @property
@@ -73,24 +67,21 @@ class Coefficients(Frozen):
     @property
     def withheld(self) -> str:
         """Why standard errors, or z and p, are missing here; empty where nothing is."""
-        reason = self._numbers.withheld
-        if reason or not self._deep:
-            return reason
-        return (
-            f"no z, p or intervals: {LATER_INTERVALS}. bse and cov_params() hold the joint values "
-            "of all layers, conditional on the optimum that was found"
-        )
+        reason = self._why_not if self._deep else self._numbers.withheld
+        return str(reason)
 
     # -- covariance -------------------------------------------------------------------------
 
     @property
     def cov_type(self) -> str:
-        """Kind of covariance, in statsmodels' words."""
-        return self._request.name
+        """Kind of covariance, in statsmodels' words; "bootstrap" where it is that of refits."""
+        return "bootstrap" if self._by_draws else self._request.name
 
     @property
     def cov_kwds(self) -> dict[str, Any]:
         """Keywords of the covariance, with a description."""
+        if self._by_draws and self._draws is not None:
+            return {"kind": self._draws.plan.kind, "n": self._draws.plan.size}
         if self._request.name == "nonrobust":
             return {"description": self._request.description}
         return {
@@ -125,7 +116,13 @@ class Coefficients(Frozen):
     @cached_property
     def _robust(self) -> Robust | None:
         """Covariance of the free coefficients, standardised; None where it is withheld."""
-        return None if self._numbers.withheld else self._numbers.covariance(self._request)
+        if self._numbers.withheld:
+            return None
+        if self._by_draws and self._draws is not None:
+            estimate, problem = self._estimate, self._refitted_problem
+            cov = resampling.covariance(self._draws, problem, estimate.theta, estimate.free)
+            return Robust(cov)
+        return self._numbers.covariance(self._request)
 
     @cached_property
     def _cov(self) -> Array:
@@ -254,7 +251,7 @@ class Coefficients(Frozen):
             self._estimate.params,
             self._normalized,
             self.scale,
-            cov=None if self._request.name == "nonrobust" else self._cov,
+            cov=None if self.cov_type == "nonrobust" else self._cov,
             use_t=self.use_t,
             df_resid=self.df_resid,
             df_inference=self._robust.df if self._robust is not None else None,
@@ -266,37 +263,117 @@ class Coefficients(Frozen):
     def bse(self) -> pd.Series:
         """Standard errors, joint over all layers; NaN for fixed and aliased coefficients.
 
-        All are NaN for a fit that is not certified; ``withheld`` says why.
+        All are NaN for a fit that is not certified; ``withheld`` says why. In a model with hidden
+        layers those of terms that do not enter them, and of auxiliary parameters, come from the
+        same method as those of effects (``inference``).
         """
         with np.errstate(invalid="ignore"):
             se = np.sqrt(np.diag(self._cov))
+        if self._deep and self._own.any():
+            se[self._own] = np.nan if self._own_errors is None else self._own_errors
         return self._labelled(np.where(self._shown, se, np.nan))
 
     @property
-    def tvalues(self) -> pd.Series:
-        """Coefficients over their standard errors; NaN for a model with hidden layers.
+    def bse_conditional(self) -> pd.Series:
+        """Standard errors of the final layer as if its hidden units were given; NaN for others.
 
-        NaN as well for a parameter whose value zero is the end of its range, such as an alpha.
+        They leave out that the units were estimated, and are too small for most purposes: compare
+        them with ``bse``. Without hidden layers they are the same.
+        """
+        V = self._numbers.conditional
+        shown = np.zeros(self._model._units.size) if V is None else np.diag(V)
+        with np.errstate(invalid="ignore"):
+            return self._labelled(np.where(shown > 0, np.sqrt(shown), np.nan))
+
+    @cached_property
+    def _own(self) -> Mask:
+        """(size,) reported parameters that mean something alone.
+
+        In a model with hidden layers these are the coefficients of columns that no variable of a
+        hidden layer has a part in, and the auxiliary parameters.
+        """
+        model = self._model
+        size, k = model._units.size, model.predictor.size
+        if not self._deep:
+            return np.ones(size, dtype=bool)
+        marks = model.predictor.unpack(np.zeros(k))
+        marks.beta[:, model._data.own_columns] = 1.0
+        inside = np.ones(size, dtype=bool)
+        inside[:k] = pack(marks) > 0
+        if model._units.cut is not None:  # the intercept of an ordinal response is a cut-point
+            inside[model._units.cut] = True
+        return np.asarray(inside[self._order])
+
+    @cached_property
+    def _own_errors(self) -> Array | None:
+        """Their standard errors."""
+        method = self._uncertainty
+        return None if method is None else method.errors(self._own_functional)
+
+    @property
+    def _own_functional(self) -> Functional:
+        units, own = self._model._units, self._own
+
+        def value(theta: Array, share: Array) -> Array:
+            return np.asarray(units.reported(theta)[own])
+
+        return Functional(value, lambda theta: units.derivative(theta)[own])
+
+    @property
+    def tvalues(self) -> pd.Series:
+        """Coefficients over their standard errors.
+
+        NaN for a parameter whose value zero is the end of its range, such as an alpha, and for
+        hidden layers and the terms that enter them: none of these means something alone.
         """
         values = self.params / self.bse
         if not self._numbers.fitted.family.aux_may_be_zero:
             values.iloc[self._model.predictor.size :] = np.nan
-        return values * np.nan if self._deep else values
+        return values.where(self._own)
 
     @property
     def pvalues(self) -> pd.Series:
-        """Two-sided p-values; NaN for a model with hidden layers (``withheld`` says why)."""
+        """Two-sided p-values; NaN where ``tvalues`` are."""
         return self._labelled(contrasts.two_sided(self.tvalues.to_numpy(), self._df))
 
-    def conf_int(self, alpha: float = 0.05) -> pd.DataFrame:
-        """Confidence intervals; NaN for a model with hidden layers (``withheld`` says why)."""
-        half = contrasts.quantile(alpha, self._df) * self.bse.to_numpy()
-        if self._deep:
-            half = half * np.nan
-        params = self.params.to_numpy()
-        return pd.DataFrame({0: params - half, 1: params + half}, index=self._model.exog_names)
+    def conf_int(self, alpha: float = 0.05, method: str = "wald") -> pd.DataFrame:
+        """Confidence intervals; NaN for hidden layers and the terms that enter them.
 
-    # -- tests ------------------------------------------------------------------------------
+        Parameters
+        ----------
+        alpha
+            One minus the level.
+        method
+            "wald", or "profile": the profile likelihood of a GLM, as R's ``confint``; NaN for
+            auxiliary parameters, and infinite where the likelihood does not fall far enough.
+
+        Notes
+        -----
+        In a model with hidden layers the interval of an alpha is one of its logarithm, and that of
+        a log_sigma is moved up by ``log(n / (n - edf)) / 2``: maximum likelihood does not count the
+        coefficients.
+        """
+        if method == "profile":
+            intervals: pd.DataFrame = self._profile_intervals(alpha)
+            return intervals
+        if method != "wald":
+            raise SpecificationError(
+                f"method={method!r} is not known; accepted are 'wald' and 'profile'."
+            )
+        half = contrasts.quantile(alpha, self._df) * self.bse.to_numpy()
+        half[~self._own] = np.nan
+        params = self.params.to_numpy()
+        low, high = params - half, params + half
+        if self._deep:
+            k, family = self._model.predictor.size, self._numbers.fitted.family
+            if not family.aux_may_be_zero:
+                factor = np.exp(half[k:] / params[k:])
+                low[k:], high[k:] = params[k:] / factor, params[k:] * factor
+            elif family.aux_is_a_spread:
+                n = self._numbers.fitted.wnobs
+                up = 0.5 * np.log(n / (n - self._numbers.edf))
+                low[k:], high[k:] = low[k:] + up, high[k:] + up
+        return pd.DataFrame({0: low, 1: high}, index=self._model.exog_names)
 
     def _known(self, R: Array) -> Mask:
         """(k,) contrasts that the data determine and that are not fixed by construction."""
@@ -309,195 +386,3 @@ class Coefficients(Frozen):
             R @ self._numbers.to_user, estimate.free, estimate.aliased, self._numbers.aliasing
         )
         return np.asarray(known & (~touched | inside))
-
-    def _restrictions(self, spec: Any, what: str) -> tuple[Array, Array, Mask]:
-        self._refuse_deep(what, "bse and cov_params() hold the joint values.")
-        R, q = fm.constraint(spec, self._model.exog_names)
-        return R, q, self._known(R)
-
-    def t_test(
-        self, r_matrix: Any, cov_p: Any = None, use_t: bool | None = None
-    ) -> ContrastResults:
-        """Test linear restrictions one by one.
-
-        Parameters
-        ----------
-        r_matrix
-            A text such as ``"x1 = x2, x3 = 1"``, a matrix with a column per coefficient, or a tuple
-            of such a matrix and the values.
-        cov_p
-            A covariance in place of the default one.
-        use_t
-            Whether to use t; by default as the fit was asked to.
-        """
-        R, q, known = self._restrictions(r_matrix, "t_test")
-        cov = None if cov_p is None else np.asarray(cov_p)
-        return contrasts.t_test(self._plain, R, q, known, cov, use_t)
-
-    def f_test(self, r_matrix: Any, cov_p: Any = None, invcov: Any = None) -> ContrastResults:
-        """Test linear restrictions jointly, by F."""
-        return self.wald_test(r_matrix, cov_p=cov_p, invcov=invcov, use_f=True)
-
-    def wald_test(
-        self,
-        r_matrix: Any,
-        cov_p: Any = None,
-        invcov: Any = None,
-        use_f: bool | None = None,
-        df_constraints: int | None = None,
-        scalar: bool = True,
-    ) -> ContrastResults:
-        """Test linear restrictions jointly, by chi-square or F.
-
-        Parameters
-        ----------
-        r_matrix
-            As in :meth:`t_test`.
-        cov_p, invcov
-            A covariance of the coefficients, or the inverse of that of the contrasts.
-        use_f
-            Whether to use F; by default as ``use_t``.
-        df_constraints
-            Number of restrictions, where rows repeat each other.
-        scalar
-            Whether the statistic is a number; otherwise a (1, 1) array.
-        """
-        R, q, known = self._restrictions(r_matrix, "wald_test")
-        options = {
-            "cov_p": None if cov_p is None else np.asarray(cov_p),
-            "invcov": invcov,
-            "use_f": use_f,
-            "df_constraints": df_constraints,
-            "scalar": scalar,
-        }
-        return contrasts.wald_test(self._plain, R, q, known, options)
-
-    def wald_test_terms(
-        self,
-        skip_single: bool = False,
-        extra_constraints: Any = None,
-        combine_terms: Any = None,
-        scalar: bool = True,
-    ) -> WaldTestResults:
-        """Test every term of the formula jointly over its columns.
-
-        Parameters
-        ----------
-        skip_single
-            Leave out terms of one column.
-        extra_constraints
-            Pairs of a name and a matrix to test as well.
-        combine_terms
-            Parts of names: all terms that contain one are tested together as well.
-        scalar
-            As in :meth:`wald_test`.
-        """
-        self._refuse_deep("wald_test_terms", "bse and cov_params() hold the joint values.")
-        eye = np.eye(self._model._units.size)
-        terms = [(name, eye[where]) for name, where in self._term_places().items()]
-        combined = [
-            (part, np.vstack([R for name, R in terms if part in name]))
-            for part in combine_terms or []
-        ]
-        single = [(name, R) for name, R in terms if not (skip_single and len(R) == 1)]
-        tests = [
-            (name, self.wald_test(R, scalar=scalar))
-            for name, R in [*single, *combined, *(extra_constraints or [])]
-        ]
-        return contrasts.terms_table(tests, self.use_t)
-
-    def _term_places(self) -> dict[str, list[int]]:
-        """Reported parameters of every term; cut-points belong to none."""
-        place = {inside: shown for shown, inside in enumerate(self._order)}
-        return {
-            name: [place[inside] for inside in where]
-            for name, where in self._slopes_of_terms().items()
-        }
-
-    def _slopes_of_terms(self) -> dict[str, list[int]]:
-        """The fit's parameters of every term, without an intercept that is a cut-point."""
-        source, predictor = self._model._data.sources[0], self._model.predictor
-        slices = getattr(source, "term_slices", None)
-        if slices is None:
-            slices = {name: (j, j + 1) for j, name in enumerate(source.names)}
-        cut = np.flatnonzero(self._numbers.intercept) if self._model._adapted.cut_labels else ()
-        places = {
-            name: [
-                k * predictor.k_glm + j
-                for k in range(predictor.k_eta)
-                for j in range(lo, hi)
-                if k * predictor.k_glm + j not in cut
-            ]
-            for name, (lo, hi) in slices.items()
-        }
-        return {name: where for name, where in places.items() if where}
-
-    def t_test_pairwise(
-        self,
-        term_name: str,
-        method: str = "hs",
-        alpha: float = 0.05,
-        factor_labels: list[str] | None = None,
-    ) -> MultiCompResult:
-        """Compare all pairs of levels of a factor, with p-values corrected for their number.
-
-        Parameters
-        ----------
-        term_name
-            A term of one factor, as the formula names it.
-        method
-            Correction, see ``statsmodels.stats.multitest.multipletests``.
-        alpha
-            Level at which a difference is called one.
-        factor_labels
-            Labels in place of the levels.
-        """
-        self._refuse_deep("t_test_pairwise", "bse and cov_params() hold the joint values.")
-        if self._model.predictor.k_eta > 1:
-            raise NotAvailableError(
-                "t_test_pairwise: a family of several linear predictors has a comparison for each. "
-                "Use t_test with the contrasts written out."
-            )
-        coding, levels = self._factor_coding(term_name)
-        if factor_labels is not None:
-            if len(factor_labels) != len(levels):
-                raise SpecificationError(
-                    f"factor_labels has {len(factor_labels)} labels; {term_name!r} has "
-                    f"{len(levels)} levels."
-                )
-            levels = tuple(factor_labels)
-        pairs = [(a, b) for a in range(len(levels)) for b in range(a + 1, len(levels))]
-        labels = [f"{levels[b]}-{levels[a]}" for a, b in pairs]
-        R = np.zeros((len(pairs), self._model._units.size))
-        R[:, self._term_places()[term_name]] = -contrast_allpairs(len(levels)) @ coding
-        frame = t_test_multi(
-            self, R, method=method, ci_method=None, alpha=alpha, contrast_names=labels
-        )
-        return MultiCompResult(
-            result_frame=frame,
-            contrasts=R,
-            term=term_name,
-            contrast_labels=labels,
-            term_encoding_matrix=coding,
-        )
-
-    def _factor_coding(self, term_name: str) -> tuple[Array, tuple[Any, ...]]:
-        source = self._model._data.sources[0]
-        if not hasattr(source, "term_names"):
-            raise NotAvailableError(
-                "t_test_pairwise needs the factors of a formula; this model was made from arrays. "
-                "Use t_test with the contrasts written out."
-            )
-        if term_name not in source.term_names:
-            raise SpecificationError(
-                f"{term_name!r} is not a term; the terms are {', '.join(source.term_names)}."
-            )
-        products = source.products[source.term_names.index(term_name)]
-        factors = products[0].factors
-        if len(products) != 1 or len(factors) != 1 or factors[0] not in products[0].coding:
-            raise SpecificationError(
-                f"{term_name!r} is not a term of one categorical factor, so it has no pairs of "
-                "levels to compare."
-            )
-        coding = products[0].coding[factors[0]][:, :-1].T
-        return coding, source.levels[factors[0]]

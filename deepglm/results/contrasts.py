@@ -12,10 +12,22 @@ import pandas as pd
 from scipy import stats
 from statsmodels.base.model import LikelihoodModelResults
 from statsmodels.stats.contrast import ContrastResults, WaldTestResults
+from statsmodels.stats.multitest import multipletests
 
+from deepglm.errors import SpecificationError, probability
 from deepglm.inference.fitted import Array, Mask
+from deepglm.inference.lagrange import ScoreTest
 
-__all__ = ["plain_results", "quantile", "t_test", "terms_table", "two_sided", "wald_test"]
+__all__ = [
+    "adjusted",
+    "as_contrast",
+    "plain_results",
+    "quantile",
+    "t_test",
+    "terms_table",
+    "two_sided",
+    "wald_test",
+]
 
 
 def plain_results(
@@ -121,5 +133,35 @@ def two_sided(statistic: Array, df: float | None) -> npt.NDArray[np.float64]:
 
 def quantile(alpha: float, df: float | None) -> float:
     """Upper ``alpha / 2`` point of z, or of t with ``df`` degrees of freedom."""
-    p = 1.0 - alpha / 2.0
+    p = 1.0 - probability("alpha", alpha) / 2.0
     return float(stats.norm.ppf(p) if df is None else stats.t.ppf(p, df))
+
+
+ADJUSTMENTS = ("bonferroni", "sidak", "holm", "holm-sidak", "hommel", "fdr_bh", "fdr_by")
+
+
+def adjusted(pvalues: pd.Series, adjust: str | None) -> Any:
+    """p-values adjusted for their number; missing ones stay missing and are not counted."""
+    if adjust is None:
+        return pvalues
+    if adjust not in ADJUSTMENTS:
+        accepted = ", ".join(repr(name) for name in ADJUSTMENTS)
+        raise SpecificationError(f"adjust={adjust!r} is not known; accepted are {accepted}.")
+    out = pvalues.to_numpy(dtype=float).copy()
+    known = np.isfinite(out)
+    if known.any():
+        out[known] = multipletests(out[known], method=adjust)[1]
+    return out
+
+
+def as_contrast(test: ScoreTest) -> ContrastResults:
+    """A score test in statsmodels' class."""
+    if np.isfinite(test.df_denom):
+        return ContrastResults(F=test.statistic, df_denom=test.df_denom, df_num=test.df)
+    return ContrastResults(
+        chi2=test.statistic,
+        df_denom=test.df,
+        statistic=test.statistic,
+        distribution="chi2",
+        distargs=(test.df,),
+    )

@@ -10,19 +10,15 @@ import numpy.typing as npt
 import pandas as pd
 from statsmodels.base.model import LikelihoodModelResults
 
-from deepglm.errors import NotAvailableError
 from deepglm.families import Family
 from deepglm.inference import CovarianceRequest, check_rows, read_request
 from deepglm.inference.fitted import Array
 from deepglm.inference.prediction import accepted, statistic
+from deepglm.inference.resampling import Draws
+from deepglm.results.beside import Beside
 from deepglm.results.certificate import NamedCertificate, named_certificate
 from deepglm.results.estimate import Estimate
 from deepglm.results.numbers import Numbers
-
-LATER_INTERVALS = (
-    "standard errors, intervals and tests of a model with hidden layers need the calibrated "
-    "methods of a later version: plain delta-method intervals cover less than they say"
-)
 
 
 class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
@@ -35,6 +31,10 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
         self._request = request
         self._use_t = use_t
         self._numbers = Numbers(model, estimate)
+        self._draws: Draws | None = None
+        self._by_draws = False  # whether the covariance of the coefficients is that of the refits
+        self._inference: str | None = "auto"
+        self._beside = Beside()
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("_"):
@@ -66,10 +66,6 @@ class Frozen(LikelihoodModelResults):  # type: ignore[misc,unused-ignore]
     @property
     def _deep(self) -> bool:
         return bool(self._model.predictor.networks)
-
-    def _refuse_deep(self, what: str, instead: str = "") -> None:
-        if self._deep:
-            raise NotAvailableError(f"{what}: {LATER_INTERVALS}.{' ' + instead if instead else ''}")
 
     def _labelled(self, values: npt.ArrayLike, name: str | None = None) -> pd.Series:
         """(size,) values with the names of the coefficients."""

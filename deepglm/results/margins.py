@@ -1,154 +1,141 @@
-"""Marginal effects in statsmodels' class, with numbers that know offset and frequencies."""
+"""Marginal effects in statsmodels' class, for inputs and for any depth."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from statsmodels.discrete.discrete_margins import DiscreteMargins
 
-from deepglm.errors import NotAvailableError, SpecificationError
-from deepglm.families import Family, MeanFamily, with_limits
-from deepglm.inference.effects import Columns, Outcomes, column_effects, representative_row
+from deepglm.data import Change, Input
+from deepglm.errors import NotAvailableError, SpecificationError, probability
+from deepglm.inference.averages import Averages
 from deepglm.inference.fitted import Array, Mask
+from deepglm.inference.inputs import Levels, Quantity, Slopes
+from deepglm.inference.uncertainty import Functional
+from deepglm.results.estimated import SET_ASIDE, errors_note, measured
+from deepglm.results.places import Ground, ground_of, input_named, moves_aliased
 
 AT = ("overall", "mean", "median", "zero", "all")
 METHODS = ("dydx", "eyex", "dyex", "eydx")
+ESTIMANDS = ("random", "fixed")
 
-__all__ = ["Margins"]
-
-
-class _Seen:
-    """A result as statsmodels' tables of effects want to see one: columns, and what has effects."""
-
-    def __init__(self, results: Any, outcomes: tuple[Any, ...]) -> None:
-        self.model = type("DeepGLM", (), {})()
-        model = results.model
-        self.model.exog = _whole_again(model.exog)
-        self.model.exog_names = list(model._data.sources[0].names)
-        self.model.endog_names = model.endog_names
-        self.model.J = max(len(outcomes), 1)
-        self._names = [f"{model.endog_names}={one}" for one in outcomes]
-
-    def _get_endog_name(self, yname: str, _: Any, all: bool = False) -> tuple[str, list[str]]:
-        return yname, self._names
+__all__ = ["ESTIMANDS", "EffectSet", "Margins", "chosen_inputs", "one_of"]
 
 
-class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
-    """statsmodels' ``DiscreteMargins``; tables and intervals are inherited."""
+# -- which effects ------------------------------------------------------------------------------
 
-    def __init__(self, results: Any, args: tuple[Any, ...]) -> None:
-        self._fit = results
-        family = results._numbers.fitted.given
-        outcomes = family.statistic_labels(family.statistics[0])
-        super().__init__(_Seen(results, outcomes), args)
 
-    def get_margeff(
-        self,
-        at: str = "overall",
-        method: str = "dydx",
-        atexog: Any = None,
-        dummy: bool = False,
-        count: bool = False,
-    ) -> None:
-        """Compute the effects (see ``DeepGLMResults.get_margeff``)."""
-        self._reset()
-        at, method = _one_of(at, AT, "at"), _one_of(method, METHODS, "method")
-        if (dummy or count) and method in ("dyex", "eyex"):
-            raise SpecificationError(
-                f"method={method!r} is a proportional change, which a dummy or a count does not "
-                "have; use 'dydx' or 'eydx'."
-            )
-        self.margeff_options = {"method": method, "at": at}
-        rows, X = self._fit.model._data.rows, self.results.model.exog
-        varies = X.var(axis=0) != 0
-        zero_one, whole = _dummies(X), _counts(X)
-        self.dummy_idx = np.flatnonzero(zero_one) if dummy else None
-        self.count_idx = np.flatnonzero(whole & ~zero_one) if count else None
-        columns = Columns(_replaced(X, atexog), rows.offset, rows.freq)
-        if at in ("mean", "median", "zero"):
-            columns = representative_row(columns, at, ~varies)
-        empty = np.empty(0, dtype=int)
-        differences = (
-            empty if self.dummy_idx is None else self.dummy_idx,
-            empty if self.count_idx is None else self.count_idx,
-        )
-        family = self._fit._numbers.fitted.given
-        if isinstance(family, MeanFamily):
-            self._of_mean(family, columns, differences, varies)
-        else:
-            self._of_outcomes(family, columns, differences, varies)
+@dataclass
+class EffectSet:
+    """Effects of inputs as combinations of slopes and of levels of a statistic.
 
-    def _of_mean(
-        self, family: MeanFamily, columns: Columns, differences: Any, varies: Mask
-    ) -> None:
-        p = len(varies)
-        beta, method = self._fit._estimate.params[:p], self.margeff_options["method"]
-        effects = column_effects(family, beta, columns, method, *differences)
-        if self.margeff_options["at"] == "all":
-            self.margeff = effects.rows[:, varies]
+    Parameters
+    ----------
+    ground
+        Where.
+    names
+        A name for every effect.
+    reasons
+        Why there is no number, by name.
+    """
+
+    ground: Ground
+    names: list[str] = field(default_factory=list)
+    reasons: dict[str, str] = field(default_factory=dict)
+    references: dict[str, Any] = field(default_factory=dict)
+    _slopes: list[tuple[int, tuple[Change, ...]]] = field(default_factory=list)
+    _levels: list[tuple[int, float, tuple[Change, ...]]] = field(default_factory=list)
+
+    def slope(self, one: Input, in_proportion: bool) -> None:
+        """Add the derivative by a numeric input, or by its logarithm."""
+        try:
+            changes = self.ground.slopes(one)
+        except NotAvailableError as error:
+            self.missing(one.name, str(error))
             return
-        # an effect of one row or of an average is a function of the coefficients: delta method
-        G = effects.jacobian[varies]
-        G[self._fit._estimate.aliased[:p][varies]] = np.nan
-        self.margeff = np.where(np.isnan(G).any(axis=1), np.nan, effects.values[varies])
-        self.margeff_cov = G @ self._fit._cov[:p, :p] @ G.T
-        self.margeff_se = _root_of_diagonal(self.margeff_cov)
+        if in_proportion:
+            x = self.ground.of(one.name)
+            changes = tuple(change.times(x) for change in changes)
+        self._slopes.append((len(self.names), changes))
+        self.names.append(one.name)
 
-    def _of_outcomes(
-        self, family: Family, columns: Columns, differences: Any, varies: Mask
-    ) -> None:
-        """Effects on every outcome, (columns, outcomes) as statsmodels' MNLogit."""
-        which, method = family.statistics[0], self.margeff_options["method"]
-        family = _limited(family, columns)
-        outcomes = Outcomes(family, which, columns, method, *differences)
-        params, V = self._fit._numbers.in_column_units(self._fit._robust)
-        if self.margeff_options["at"] == "all":
-            effects = outcomes.rows(params)[:, :, varies].transpose(1, 2, 0)
-            self.margeff = effects if effects.shape[-1] > 1 else effects[..., 0]
+    def difference(self, name: str, one: Input, high: Any, low: Any, width: float = 1.0) -> None:
+        """Add the difference between two values of an input."""
+        for value, sign in ((high, 1.0), (low, -1.0)):
+            self._levels.append((len(self.names), sign / width, self.ground.at(one, value)))
+        self.names.append(name)
+
+    def levels(self, one: Input) -> None:
+        """Add the levels of a factor against its reference."""
+        if not one.levels:
+            k = len(np.unique(np.asarray(self.ground.maker.seen[one.name])))
+            self.missing(one.name, f"it has {k} values; compare() two of them instead")
             return
-        aliased = self._fit._estimate.aliased[: len(varies)][varies]
-        values, G = outcomes.average(params)[:, varies], outcomes.jacobian(params, V)[:, varies]
-        values[:, aliased] = np.nan
-        shape = values.shape
-        flat = G.reshape(-1, len(params))
-        self.margeff_cov = flat @ V @ flat.T
-        errors = _root_of_diagonal(self.margeff_cov).reshape(shape)
-        single = shape[0] == 1
-        self.margeff, self.margeff_se = (x[0] if single else x.T for x in (values, errors))
+        reference = self.ground.at(one, one.reference)
+        self.references[one.name] = one.reference
+        for level in one.levels:
+            if level != one.reference:
+                self._levels.append((len(self.names), 1.0, self.ground.at(one, level)))
+                self._levels.append((len(self.names), -1.0, reference))
+                self.names.append(f"{one.name}[{level}]")
+
+    def missing(self, name: str, reason: str) -> None:
+        """Add an effect that cannot be estimated."""
+        self.reasons[name] = reason
+        self.names.append(name)
 
     @cached_property
-    def tvalues(self) -> Array:
-        """Effects over standard errors; NaN for an effect that is zero throughout."""
-        if self.margeff_options["at"] == "all":
-            raise NotAvailableError(
-                "at='all' gives the effect in every row and no standard errors; use at='overall' "
-                "for their average with one."
-            )
-        with np.errstate(invalid="ignore"):
-            return np.asarray(self.margeff / self.margeff_se)
-
-
-def _root_of_diagonal(cov: Array) -> Array:
-    with np.errstate(invalid="ignore"):
-        return np.sqrt(np.diag(cov))
-
-
-def _limited(family: Family, columns: Columns) -> Family:
-    """The family for one representative row: its limits have to be numbers."""
-    limits: list[Any] = [getattr(family, name, 0.0) for name in ("lower", "upper")]
-    if all(np.ndim(limit) == 0 or len(limit) == len(columns.offset) for limit in limits):
-        return family
-    if any(np.ptp(np.atleast_1d(limit)) > 0 for limit in limits):
-        raise NotAvailableError(
-            "the limits differ between rows, so that one row cannot stand for all. Use "
-            "at='overall'."
+    def averages(self) -> Averages:
+        """Averages of what was added, combined into effects: an input's outcomes together."""
+        place = self.ground.place
+        distinct: dict[int, int] = {}
+        levels: list[tuple[Change, ...]] = []
+        for _, _, changes in self._levels:
+            if id(changes) not in distinct:
+                distinct[id(changes)] = len(levels)
+                levels.append(changes)
+        C = np.zeros((len(self.names), len(self._slopes) + len(levels)))
+        for k, (effect, _) in enumerate(self._slopes):
+            C[effect, k] = 1.0
+        for effect, factor, changes in self._levels:
+            C[effect, len(self._slopes) + distinct[id(changes)]] += factor
+        parts: list[Quantity] = []
+        if self._slopes:
+            parts.append(Slopes(place, [changes for _, changes in self._slopes]))
+        if levels:
+            parts.append(Levels(place, levels))
+        combined = np.asarray(np.kron(C, np.eye(place.outcome.size)), dtype=np.float64)
+        return Averages(
+            parts, self.ground.share, lambda a: np.asarray(combined @ a), lambda _: combined
         )
-    return with_limits(family, *(np.atleast_1d(limit)[:1] for limit in limits))
+
+    @property
+    def some(self) -> bool:
+        """Whether there is any number."""
+        return bool(self._slopes or self._levels)
 
 
-def _one_of(value: str, accepted: tuple[str, ...], name: str) -> str:
+def chosen_inputs(results: Any, inputs: Any) -> list[Input]:
+    """The inputs of those names, all by default."""
+    data = results._model._data
+    if inputs is None:
+        return list(data.inputs.values())
+    names = [inputs] if isinstance(inputs, str) else list(inputs)
+    return [input_named(data, name) for name in names]
+
+
+def one_of(value: Any, accepted: Sequence[str], name: str) -> str:
+    """One of the accepted words, in lower case.
+
+    Raises
+    ------
+    SpecificationError
+        For any other.
+    """
     lowered = str(value).lower()
     if lowered not in accepted:
         raise SpecificationError(
@@ -157,35 +144,193 @@ def _one_of(value: str, accepted: tuple[str, ...], name: str) -> str:
     return lowered
 
 
-def _whole_again(X: Array) -> Array:
-    """Columns in the user's units with the rounding of the standardisation undone.
+# -- statsmodels' class -------------------------------------------------------------------------
 
-    Otherwise a count of 7 comes back as 6.999999999999999, and its column is no count.
+
+class _Seen:
+    """A result as statsmodels' tables of effects want to see one: names, and columns that vary."""
+
+    def __init__(self, results: Any, names: list[str], outcomes: tuple[Any, ...]) -> None:
+        self.model = type("DeepGLM", (), {})()
+        # statsmodels has no effects of columns that do not vary: these stand for the inputs
+        self.model.exog = np.repeat([[0.0], [1.0]], len(names), axis=1)
+        self.model.exog_names = names
+        self.model.endog_names = results.model.endog_names
+        self.model.J = max(len(outcomes), 1)
+        self._names = [f"{results.model.endog_names}={one}" for one in outcomes]
+
+    def _get_endog_name(self, yname: str, _: Any, all: bool = False) -> tuple[str, list[str]]:
+        return yname, self._names
+
+
+class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
+    """statsmodels' ``DiscreteMargins``, of inputs; tables and intervals are inherited.
+
+    ``reasons`` says by name why an effect, or every standard error, is NaN.
     """
-    whole = np.rint(X)
-    return np.where(np.abs(X - whole) <= 1e-12 * np.abs(X).max(axis=0, initial=1.0), whole, X)
 
+    def __init__(self, results: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._fit = results
+        super().__init__(None, args, kwargs)
 
-def _dummies(X: Array) -> Mask:
-    return np.asarray((X.max(axis=0) == 1) & (X.min(axis=0) == 0) & (X % 1 == 0).all(axis=0))
-
-
-def _counts(X: Array) -> Mask:
-    return np.asarray((X % 1 == 0).all(axis=0) & (X >= 0).all(axis=0) & (X.var(axis=0) != 0))
-
-
-def _replaced(X: Array, atexog: Any) -> Array:
-    if atexog is None:
-        return X
-    if not isinstance(atexog, dict):
-        values = np.asarray(atexog, dtype=float)
-        if values.shape != X.shape:
+    def get_margeff(
+        self,
+        at: str = "overall",
+        method: str = "dydx",
+        atexog: Any = None,
+        dummy: bool = False,
+        count: bool = False,
+        x: str = "random",
+        inputs: Any = None,
+    ) -> None:
+        """Compute the effects (see ``DeepGLMResults.get_margeff``)."""
+        self._reset()
+        at, method = one_of(at, AT, "at"), one_of(method, METHODS, "method")
+        x = one_of(x, ESTIMANDS, "x")
+        if (dummy or count) and method in ("dyex", "eyex"):
             raise SpecificationError(
-                f"atexog has shape {values.shape}; it stands for the columns of the model, "
-                f"{X.shape}."
+                f"method={method!r} is a proportional change, which a dummy or a count does not "
+                "have; use 'dydx' or 'eydx'."
             )
-        return values
-    X = X.copy()
-    for column, value in atexog.items():
-        X[:, column] = value
-    return X
+        self.margeff_options = {"method": method, "at": at, "x": x}
+        which = self._fit._numbers.fitted.given.statistics[0]
+        ground = ground_of(self._fit, which, "ey" in method, at, atexog)
+        effects = EffectSet(ground)
+        for one in chosen_inputs(self._fit, inputs):
+            _add(effects, one, method, dummy, count)
+        family = self._fit._numbers.fitted.given
+        outcomes = family.statistic_labels(which)
+        self.results = _Seen(self._fit, effects.names, outcomes)
+        self.reasons = dict(effects.reasons)
+        self._references = effects.references
+        if at == "all":
+            self._by_row(effects)
+        else:
+            self._averaged(effects, population=x == "random" and at == "overall")
+
+    def _by_row(self, effects: EffectSet) -> None:
+        S = effects.ground.place.outcome.size
+        self.margeff = np.full((effects.ground.place.n, len(effects.names), S), np.nan)
+        if effects.some:
+            averages, theta = effects.averages, self._fit._numbers.fitted.theta
+            rows = averages.value(averages.rows(theta))
+            self.margeff[:] = rows.reshape(len(effects.names), S, -1).transpose(2, 0, 1)
+        self.margeff[:, self._unknown(effects)] = np.nan
+        if S == 1:
+            self.margeff = self.margeff[..., 0]
+
+    def _averaged(self, effects: EffectSet, population: bool) -> None:
+        S = effects.ground.place.outcome.size
+        shape = (len(effects.names), S)
+        values, cov = np.full(shape, np.nan), np.full((shape[0] * S,) * 2, np.nan)
+        if effects.some:
+            functional = effects.averages.functional(population)
+            uncertainty = self._fit._uncertainty
+            suspect = np.repeat(self._suspect(effects), S)
+            found = measured(self._fit, uncertainty, functional, effects.ground.share, suspect)
+            values, cov = found.values.reshape(shape), found.cov
+            self.reasons["standard errors"] = self._fit._why_not if uncertainty is None else ""
+            for k in np.flatnonzero(found.unknown):
+                self.reasons[effects.names[k // S]] = SET_ASIDE
+        lost = self._unknown(effects)
+        values[lost] = np.nan
+        cov[np.isnan(values).ravel()] = np.nan
+        cov[:, np.isnan(values).ravel()] = np.nan
+        self.margeff_cov = cov
+        with np.errstate(invalid="ignore"):
+            errors = np.sqrt(np.diag(cov)).reshape(shape)
+        self.margeff, self.margeff_se = (values[:, 0], errors[:, 0]) if S == 1 else (values, errors)
+
+    def _suspect(self, effects: EffectSet) -> Mask:
+        """(k,) effects of inputs that columns set aside are made from."""
+        data = self._fit._model._data
+        moved = {n for n, one in data.inputs.items() if moves_aliased(data, one)}
+        return np.array([n in moved or n.rpartition("[")[0] in moved for n in effects.names])
+
+    def _unknown(self, effects: EffectSet) -> list[bool]:
+        return [name in effects.reasons for name in effects.names]
+
+    @cached_property
+    def tvalues(self) -> Array:
+        """Effects over standard errors; NaN for an effect that is zero throughout.
+
+        For a model with hidden layers they are there for ``x="random"`` only.
+        """
+        if self.margeff_options["at"] == "all":
+            raise NotAvailableError(
+                "at='all' gives the effect in every row and no standard errors; use at='overall' "
+                "for their average with one."
+            )
+        with np.errstate(invalid="ignore", divide="ignore"):
+            z = np.where(self.margeff_se > 0.0, self.margeff / self.margeff_se, np.nan)
+        return z if self._tested else np.full_like(z, np.nan)
+
+    def conf_int(self, alpha: float = 0.05) -> Any:
+        """Confidence intervals of the effects (see statsmodels)."""
+        return super().conf_int(probability("alpha", alpha))
+
+    @property
+    def _tested(self) -> bool:
+        options = self.margeff_options
+        return not self._fit._deep or (options["x"] == "random" and options["at"] == "overall")
+
+    def summary(self, alpha: float = 0.05) -> Any:
+        """Table of the effects, with a note on what they are about and where errors come from."""
+        table = super().summary(alpha)
+        table.add_extra_txt(self._notes())
+        return table
+
+    def _notes(self) -> list[str]:
+        options, uncertainty = self.margeff_options, self._fit._uncertainty
+        notes = []
+        if options["at"] != "overall":
+            notes.append(f"Effects in one row that stands for all: at={options['at']!r}.")
+        elif options["x"] == "random":
+            notes.append("Averages over the population that the rows come from (x='random').")
+        else:
+            notes.append("Averages over these rows, taken as fixed (x='fixed').")
+        notes.append(errors_note(uncertainty, self._fit._why_not))
+        if not self._tested:
+            notes.append("z and P are shown for at='overall' and x='random' only: hidden layers.")
+        if self._references:
+            pairs = (f"{name}: {level}" for name, level in self._references.items())
+            notes.append(f"Levels are compared with {', '.join(pairs)}.")
+        notes += [
+            f"{name}: {why}."
+            for name, why in self.reasons.items()
+            if why and name != "standard errors"
+        ]
+        return notes
+
+
+def _add(effects: EffectSet, one: Input, method: str, dummy: bool, count: bool) -> None:
+    proportional = method in ("dyex", "eyex")
+    if one.is_factor:
+        if proportional:
+            effects.missing(one.name, "a factor has no proportional change; use 'dydx' or 'eydx'")
+        else:
+            effects.levels(one)
+        return
+    x = effects.ground.values(one.name) if dummy or count else np.empty(0)
+    if dummy and set(np.unique(x)) == {0.0, 1.0}:
+        effects.difference(one.name, one, 1.0, 0.0)
+    elif count and (x % 1 == 0).all() and (x >= 0).all() and not set(np.unique(x)) <= {0.0, 1.0}:
+        effects.difference(one.name, one, x + 1.0, x - 1.0, 2.0)
+    else:
+        effects.slope(one, proportional)
+
+
+def effect_functional(results: Any) -> tuple[list[str], Functional]:
+    """Names of the average effects of all inputs in the population, and the function of the fit.
+
+    Effects that have no number are left out; of a response of classes there is one for each class.
+    """
+    family = results._numbers.fitted.given
+    which = family.statistics[0]
+    effects = EffectSet(ground_of(results, which, False, "overall", None))
+    for one in chosen_inputs(results, None):
+        _add(effects, one, "dydx", False, False)
+    outcomes = family.statistic_labels(which) or ("",)
+    names = [name for name in effects.names if name not in effects.reasons]
+    labels = [f"{name}, {out}" if out else name for name in names for out in map(str, outcomes)]
+    return labels, effects.averages.functional(True)

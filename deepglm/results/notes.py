@@ -11,6 +11,7 @@ from deepglm.penalties import L2, Weak
 from deepglm.results.certificate import combination, some
 from deepglm.results.estimate import Estimate
 from deepglm.results.layers import large_layers
+from deepglm.results.solutions import several_solutions
 from deepglm.solvers import PenaltyChoice
 
 __all__ = ["notes", "short_certificate"]
@@ -155,12 +156,65 @@ _SHRUNK: dict[bool | str, str] = {
 }
 
 
+def _inference(results: Any) -> Iterator[str]:
+    """Where errors come from, what p-values mean, and what the network costs."""
+    if not results._deep:
+        return
+    found = results.inference
+    if found.method == "bootstrap":
+        text = f"standard errors: {found.refits} refits to resampled rows"
+        if results._draws.plan.kind == "cluster":
+            text += ", clusters drawn whole"
+        text += (
+            ", each from the best optima and from fresh starts; intervals are 1.96 of them, and "
+            "the sampling of the rows is counted"
+        )
+        if found.failed:
+            text += f"; {found.failed} refits did not converge and are left out"
+        yield text
+    elif found.method == "delta":
+        yield (
+            "standard errors of effects: delta method, for this fit is regular enough; the "
+            "sampling of the rows is counted"
+        )
+    several = several_solutions(results)
+    if several:
+        yield several
+    if found.method != "withheld" and found.curves == "withheld":
+        yield "no intervals of predictions and curves: .bootstrap() gives them"
+    beside = results._beside
+    if beside.inputs is not None:
+        yield (
+            "P: score tests from the fit without the input, of first order (blind to U shapes) and "
+            "of any form (powers and products added). A large one says that these data show no "
+            "effect, not that there is none"
+        )
+    yield from _cost(results)
+
+
+def _cost(results: Any) -> Iterator[str]:
+    """The nested GLM, what it missed, and what the network costs where it missed nothing."""
+    beside = results._beside
+    if not np.isfinite(beside.glm_deviance):
+        return
+    text = f"the GLM of the final layer's terms has a deviance of {beside.glm_deviance:.5g} with "
+    text += f"{beside.glm_edf:.4g} coefficients"
+    known = {} if beside.linearity is None else beside.linearity["pvalue"].dropna().to_dict()
+    if known:
+        tests = ", ".join(f"{name} {p:.3f}" for name, p in known.items())
+        text += f"; tests that it misses nothing: P {tests}"
+    yield (
+        f"{text}. Where it is true, this model pays for {results.edf:.4g} effective coefficients "
+        "with wider intervals and noisier predictions"
+    )
+
+
 def _withheld(results: Any) -> Iterator[str]:
     if not results.converged:
         yield "no standard errors, intervals or tests, because the fit is not certified"
     elif results.withheld:
         yield results.withheld
-    if results.cov_type != "nonrobust" and not results._numbers.withheld:
+    if results._request.name != "nonrobust" and not results._numbers.withheld:
         yield results._request.description
     if results._deep:
         yield (
@@ -201,6 +255,7 @@ _NOTES = (
     _directions,
     _units,
     _penalty,
+    _inference,
     _withheld,
     _not_printed,
     _columns,

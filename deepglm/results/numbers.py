@@ -23,6 +23,7 @@ from deepglm.inference import (
     robust,
 )
 from deepglm.inference.fitted import Array, Mask
+from deepglm.inference.identification import Identification, identification
 from deepglm.likelihood import Likelihood
 from deepglm.results.estimate import Estimate
 
@@ -185,6 +186,26 @@ class Numbers:
         return inverse(self.observed + self.dispersion.penalised_at * np.diag(self.penalty))
 
     @cached_property
+    def identification(self) -> Identification:
+        """What the data say about the single coefficients."""
+        N = self.normalized
+        cov = None if N is None else N * self.scale
+        return identification(self.fitted, self.expected, cov)
+
+    @cached_property
+    def information_ratio(self) -> Array | None:
+        """(free, free) ``(H + S)^-1 K``: the unit matrix in expectation if the model is right."""
+        if self.bread is None or not np.isfinite(self.scale):
+            return None
+        return np.asarray(self.bread @ criteria.score_products(self.fitted) / self.scale)
+
+    @property
+    def trace(self) -> float:
+        """Its trace, which takes the place of the number of parameters in Takeuchi's criterion."""
+        ratio = self.information_ratio
+        return np.nan if ratio is None else float(np.trace(ratio))
+
+    @cached_property
     def withheld(self) -> str:
         """Why there are no standard errors; empty where there are."""
         certificate = self.estimate.certificate
@@ -206,12 +227,38 @@ class Numbers:
     def covariance(self, request: CovarianceRequest) -> Robust:
         """(free, free) covariance of the standardised coefficients."""
         assert self.normalized is not None
-        if request.name == "nonrobust":
+        if request.trusts_the_model:
             factor = request.options.get("scaling_factor") or 1.0
-            return Robust(self.normalized * (self.scale * factor))
+            return Robust(self._trusting(request.name) * (self.scale * factor))
         if self.bread is None:
             return Robust(np.full_like(self.normalized, np.nan))
         return robust(self.fitted, request, self.bread, self.normalized, self.edf)
+
+    @cached_property
+    def conditional(self) -> Array | None:
+        """(size, size) covariance of the final layer as if its inputs were given, user's units."""
+        if self.withheld:
+            return None
+        free = self.estimate.free
+        final = np.ones(len(free), dtype=bool)
+        final[: self.fitted.predictor.size] = self.fitted.predictor.final
+        kept = final[free]
+        A = self._plain + self.dispersion.penalised_at * np.diag(self.penalty)
+        N = inverse(A[np.ix_(kept, kept)])
+        if N is None:
+            return None
+        V = np.zeros_like(A)
+        V[np.ix_(kept, kept)] = N * self.scale
+        return self.in_user_units(V)
+
+    def _trusting(self, name: str) -> Array:
+        """(free, free) covariance at dispersion 1 of one of the kinds that trust the model."""
+        assert self.normalized is not None
+        if name == "observed":
+            return np.full_like(self.normalized, np.nan) if self.bread is None else self.bread
+        if name == "frequentist":
+            return np.asarray(self.normalized @ self._plain @ self.normalized)
+        return self.normalized
 
     def in_user_units(self, V: Array) -> Array:
         """(size, size) covariance in the user's units; zero for what was not estimated."""

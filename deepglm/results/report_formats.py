@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import html
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable
 
 from statsmodels.iolib.summary import Summary
 from statsmodels.iolib.table import SimpleTable
+from statsmodels.iolib.tableformatting import fmt_params
 
-__all__ = ["TableReport", "latex_escape"]
+__all__ = ["TableReport", "facts_report", "latex_escape"]
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -67,6 +69,44 @@ class TableReport(Summary):  # type: ignore[misc,unused-ignore]
         if self.extra_txt:
             parts.append(latex_escape(self.extra_txt).replace("\n", " \\newline\n"))
         return "\n\n".join(parts)
+
+
+_WIDTH = 78
+_LABELS = 22
+"""Width of a table of facts, and of its first column with the space after it."""
+
+_FACTS = {
+    **fmt_params,
+    "data_fmts": ["%s"],
+    "data_aligns": "l",
+    "stubs_align": "l",
+    "colsep": "  ",
+}
+
+
+def facts_report(title: str, facts: Iterable[tuple[str, str]], note: str = "") -> TableReport:
+    """A table of facts in words, a label before each, and a note below.
+
+    Parameters
+    ----------
+    title
+        Title of the table.
+    facts
+        Labels and facts; long ones go over several lines.
+    note
+        A sentence, or none.
+    """
+    cells: list[list[str]] = []
+    labels: list[str] = []
+    for label, value in facts:
+        lines = textwrap.wrap(value, _WIDTH - _LABELS) or [""]
+        labels += [label] + [""] * (len(lines) - 1)
+        cells += [[line] for line in lines]
+    report = TableReport()
+    report.tables.append(SimpleTable(cells, None, labels, title=title, txt_fmt=_FACTS))
+    if note:
+        report.add_extra_txt(textwrap.wrap(note[0].upper() + note[1:], _WIDTH))
+    return report
 
 
 def _latex_table(table: SimpleTable) -> str:

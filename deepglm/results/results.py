@@ -7,10 +7,13 @@ from typing import Any
 
 from deepglm.errors import NotAvailableError
 from deepglm.results import summary as tables
-from deepglm.results.coefficients import Coefficients
+from deepglm.results.diagnostics import Diagnostics
+from deepglm.results.effects import Effects
 from deepglm.results.estimate import Estimate
 from deepglm.results.frozen import check_covariance
-from deepglm.results.rowwise import RowWise
+from deepglm.results.hypotheses import Hypotheses
+from deepglm.results.intervals import Intervals
+from deepglm.results.linear_restrictions import LinearRestrictions
 
 _LATER_FILES = (
     "files of fitted models come in a later version: a format without pickle and without the data. "
@@ -18,7 +21,7 @@ _LATER_FILES = (
 )
 
 
-class DeepGLMResults(Coefficients, RowWise):
+class DeepGLMResults(Hypotheses, LinearRestrictions, Diagnostics, Intervals, Effects):
     """A fitted model: estimates, joint standard errors, diagnostics, tables.
 
     It has the members of statsmodels' ``GLMResults``, with their meaning, for any depth; those that
@@ -68,7 +71,9 @@ class DeepGLMResults(Coefficients, RowWise):
         Parameters
         ----------
         cov_type
-            "nonrobust", "HC0", "HC1" (times n / (n - edf)), "HC2", "HC3" (by leverage; statsmodels'
+            "nonrobust", "observed" (by the observed information), "frequentist" (without an
+            allowance for the bias of a penalty), "bootstrap" (of the refits that are there),
+            "HC0", "HC1" (times n / (n - edf)), "HC2", "HC3" (by leverage; statsmodels'
             GLM gives HC0 under all four names), "HAC", "cluster", "hac-panel", "hac-groupsum".
         use_t
             Whether tests use t and F; by default as in this result.
@@ -77,6 +82,9 @@ class DeepGLMResults(Coefficients, RowWise):
             two ways), ``time``, ``df_correction``, ``scaling_factor``, with statsmodels' meaning. A
             Series of groups or times with an index is aligned with the rows kept.
         """
+        if str(cov_type).lower() == "bootstrap":
+            refits: DeepGLMResults = self._by_refits()
+            return refits
         other = DeepGLMResults(
             self._model,
             self._estimate,
@@ -85,6 +93,7 @@ class DeepGLMResults(Coefficients, RowWise):
             self.use_t if use_t is None else use_t,
         )
         other._numbers = self._numbers
+        other._draws, other._inference, other._beside = self._draws, self._inference, self._beside
         return other
 
     # -- reports ----------------------------------------------------------------------------

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from deepglm.data import as_floats
-from deepglm.errors import DataError, NotAvailableError, SpecificationError, whole_number
+from deepglm.errors import NotAvailableError, SpecificationError
 from deepglm.families import Family, MeanFamily, with_limits
 from deepglm.inference import prediction, residuals
 from deepglm.inference.fitted import Array
 from deepglm.inference.proportional import proportionality
-from deepglm.results import equivalent, margins
-from deepglm.results import predictions as classes
-from deepglm.results.frozen import LATER_INTERVALS
+from deepglm.results import equivalent
 from deepglm.results.goodness import Goodness
 
 
@@ -182,262 +178,7 @@ class RowWise(Goodness):
             return family
         return with_limits(family, *self._model._data.limits_on(exog, eta.shape[1]))
 
-    def get_prediction(
-        self,
-        exog: Any = None,
-        exposure: Any = None,
-        offset: Any = None,
-        transform: bool = True,
-        which: str | None = None,
-        average: bool = False,
-        agg_weights: Any = None,
-        row_labels: Any = None,
-    ) -> Any:
-        """Predict rows with standard errors and confidence intervals of the mean.
-
-        Parameters
-        ----------
-        exog, exposure, offset, transform
-            As in :meth:`predict`.
-        which
-            None gives statsmodels' ``PredictionResultsMean`` with the columns ``mean``,
-            ``mean_se``, ``mean_ci_lower``, ``mean_ci_upper``; "mean", "linear" or "var_unscaled"
-            gives its generic class, with a
-            line for every row and class where there are classes.
-        average
-            Average the statistic over the rows (with `which`).
-        agg_weights
-            Weights of that average; they are not normalised.
-        row_labels
-            Labels in place of the index.
-
-        Notes
-        -----
-        Intervals of the mean are those of the linear predictor, taken through the inverse link and
-        put in order; statsmodels leaves them in reverse for a decreasing inverse link.
-        """
-        if self._deep:
-            raise NotAvailableError(
-                f"get_prediction: {LATER_INTERVALS}. predict() gives the mean, and "
-                "get_distribution() the distribution around it."
-            )
-        designs, added, index = self._new_rows(exog, transform, exposure, offset)
-        family = self._family_on(exog, added[None], which)
-        at = classes.at_rows(
-            self, family, designs, added, index if row_labels is None else row_labels
-        )
-        if which is None and isinstance(family, MeanFamily):
-            return classes.mean_results(at)
-        return classes.statistic_results(
-            at, prediction.accepted(family, which), average, agg_weights
-        )
-
-    def get_distribution(
-        self,
-        exog: Any = None,
-        exposure: Any = None,
-        offset: Any = None,
-        var_weights: Any = None,
-        n_trials: Any = None,
-    ) -> Any:
-        """Distribution of the response of rows, as a frozen scipy distribution.
-
-        Parameters
-        ----------
-        exog, exposure, offset
-            As in :meth:`predict`.
-        var_weights, n_trials
-            By default those of the rows kept, and one for new rows.
-
-        Notes
-        -----
-        The uncertainty of the estimates is not part of it. Offset, exposure and weights count;
-        statsmodels takes the exposure for another argument here, and ignores weights of the rows.
-        """
-        data = self._model._data
-        kept = exog is None
-        weights = var_weights
-        if kept and var_weights is None:  # a row without trials has no weight, and one here
-            some = data.trials > 0
-            weights = np.divide(data.rows.weight, data.trials, out=np.ones(self.nobs), where=some)
-        trials = data.trials if kept and n_trials is None else n_trials
-        if not isinstance(self._numbers.fitted.given, MeanFamily):
-            return self._own_distribution(exog, exposure, offset)
-        mu = self.predict(exog, exposure=exposure, offset=offset).to_numpy()
-        scale = 1.0 if self._numbers.fitted.given.scale is not None else self.scale
-        if scale != self.scale:
-            warnings.warn(
-                f"the dispersion {self.scale:.4g} is left out: no "
-                f"{self._numbers.fitted.family.name} distribution has a dispersion other than 1.",
-                UserWarning,
-                stacklevel=2,
-            )
-        make = getattr(self._numbers.fitted.given.statsmodels, "get_distribution", None)
-        if make is None:
-            raise NotAvailableError(
-                f"get_distribution: the family {self._numbers.fitted.family.name} has no "
-                "distribution object (a quasi family has a mean and a variance only). Use "
-                "predict() with which='mean' and which='var_unscaled'."
-            )
-        options: dict[str, Any] = {"var_weights": 1.0 if weights is None else np.asarray(weights)}
-        if trials is not None and np.any(np.asarray(trials) != 1):
-            counts = np.asarray(trials)
-            whole = counts.astype(np.intp)  # numpy draws for whole numbers only
-            options["n_trials"] = whole if (whole == counts).all() else counts
-        return make(mu, scale, **options)
-
-    def _own_distribution(self, exog: Any, exposure: Any, offset: Any) -> Any:
-        """That of a family of ours: of one trial of every row."""
-        designs, added, _ = self._new_rows(exog, True, exposure, offset)
-        eta = prediction.linear(self._model.predictor, self._estimate.theta, designs, added)
-        family = self._family_on(exog, eta)
-        return family.distribution(eta, self._numbers.fitted.aux, np.ones(eta.shape[1]))
-
-    def predict_quantiles(
-        self,
-        q: Any = (0.05, 0.5, 0.95),
-        exog: Any = None,
-        *,
-        exposure: Any = None,
-        offset: Any = None,
-    ) -> pd.DataFrame:
-        """Quantiles of the response of rows under the fitted distribution.
-
-        Parameters
-        ----------
-        q
-            Probabilities between 0 and 1; one or several.
-        exog, exposure, offset
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        DataFrame
-            A column for every probability. Of ordered classes the class at which the cumulated
-            probability reaches it.
-
-        Notes
-        -----
-        The uncertainty of the estimates is not part of it: an interval made from two of them holds
-        responses of a known mean.
-        """
-        wanted = np.atleast_1d(as_floats(q, "q"))
-        if wanted.ndim != 1 or not ((wanted > 0.0) & (wanted < 1.0)).all():
-            raise SpecificationError(
-                f"q={np.asarray(q).tolist()!r}: give probabilities between 0 and 1, such as "
-                "(0.05, 0.95)."
-            )
-        family = self._numbers.fitted.family
-        law = self.get_distribution(exog, exposure=exposure, offset=offset)
-        if family.k_eta > 1 or not hasattr(law, "ppf"):
-            raise NotAvailableError(
-                f"predict_quantiles: the {family.name} family has no quantiles here. predict() "
-                "gives means or probabilities, and simulate() draws responses."
-            )
-        index = self._new_rows(exog, True, exposure, offset)[2]
-        return pd.DataFrame({float(one): law.ppf(one) for one in wanted}, index=index)
-
-    def simulate(
-        self,
-        nsim: int = 1,
-        *,
-        seed: Any = None,
-        exog: Any = None,
-        exposure: Any = None,
-        offset: Any = None,
-    ) -> pd.DataFrame:
-        """Draw responses of rows from the fitted distribution, as R's ``simulate``.
-
-        Parameters
-        ----------
-        nsim
-            Number of draws for every row.
-        seed
-            A seed or a ``numpy.random.Generator``.
-        exog, exposure, offset
-            As in :meth:`predict`.
-
-        Returns
-        -------
-        DataFrame
-            A row for every row and a column for every draw; for counts of classes on the rows kept
-            a column for every draw and class. Counts of successes where rows have trials.
-
-        Notes
-        -----
-        The estimates are taken as known: draws vary as responses do around the fitted mean.
-        """
-        whole_number("nsim", nsim, 1)
-        law = self.get_distribution(exog, exposure=exposure, offset=offset)
-        rng, data = np.random.default_rng(seed), self._model._data
-        index = self._new_rows(exog, True, exposure, offset)[2]
-        levels = self._numbers.fitted.family.statistic_labels("prob")
-        counts = exog is None and data.endog.ndim == 2 and len(levels) > 0
-        if counts:
-            p = self._numbers.fitted.given.statistic("prob", self._numbers.fitted.etas, np.empty(0))
-            draws = [rng.multinomial(data.trials.astype(int), p.T) for _ in range(nsim)]
-            columns = pd.MultiIndex.from_product([range(1, nsim + 1), levels])
-            return pd.DataFrame(np.concatenate(draws, axis=1), index=index, columns=columns)
-        try:
-            drawn = {k: law.rvs(size=len(index), random_state=rng) for k in range(1, nsim + 1)}
-        except ValueError as error:
-            raise self._cannot_draw(exog, exposure, offset) from error
-        return pd.DataFrame(drawn, index=index)
-
-    def _cannot_draw(self, exog: Any, exposure: Any, offset: Any) -> DataError:
-        """What to say where numpy cannot draw from one of the distributions."""
-        mu = np.asarray(self.predict(exog, exposure=exposure, offset=offset), dtype=float)
-        k = int(np.argmax(np.where(np.isnan(mu), np.inf, mu)))
-        if np.isnan(mu[k]):
-            return DataError(
-                f"simulate: row number {k} has a missing input, so that there is no distribution "
-                "to draw from. Leave such rows out, as in exog.dropna()."
-            )
-        return DataError(
-            f"simulate: row number {k} has the mean {mu[k]:.4g}, which is too large to draw from. "
-            "Leave such rows out with exog=, or look at their inputs."
-        )
-
     # -- effects, leverage, influence -------------------------------------------------------
-
-    def get_margeff(
-        self,
-        at: str = "overall",
-        method: str = "dydx",
-        atexog: Any = None,
-        dummy: bool = False,
-        count: bool = False,
-    ) -> Any:
-        """Marginal effects of the columns of a model without hidden layers.
-
-        They are effects on the mean; of a response of classes on the probability of each, and add
-        up to zero over the classes; of a censored one on the expected outcome.
-
-        Parameters
-        ----------
-        at
-            "overall" (average over the rows), "mean", "median", "zero" or "all".
-        method
-            "dydx", "eyex", "dyex" or "eydx".
-        atexog
-            Values to put in place of columns first: ``{column number: value}`` or a matrix.
-        dummy, count
-            Take columns of 0 and 1, or of counts, as differences in place of derivatives.
-
-        Returns
-        -------
-        DiscreteMargins
-            statsmodels' class.
-
-        Notes
-        -----
-        Offset and exposure are part of every row's mean, and averages count frequency weights;
-        statsmodels ignores them or refuses. As there, a column moves alone: ``x`` without ``x**2``.
-        """
-        self._refuse_deep(
-            "get_margeff", "predict() at changed inputs gives the effects themselves."
-        )
-        return margins.Margins(self, (at, method, atexog, dummy, count))
 
     def get_hat_matrix_diag(self, observed: bool | None = None) -> pd.Series:
         """Leverages: the diagonal of the hat matrix, of the tangent plane for hidden layers.
@@ -479,7 +220,11 @@ class RowWise(Goodness):
                 f"levels or more; this response is {family.name}"
                 f"{' with two levels' if family.cut_labels else ''}."
             )
-        self._refuse_deep("proportionality_test")
+        if self._deep:
+            raise NotAvailableError(
+                "proportionality_test is for a model without hidden layers: units that bend with "
+                "an input are no slopes. Fit with hidden=()."
+            )
         self._check_unpenalised("proportionality_test")
         places = {
             name: [inside for inside in where if self._estimate.free[inside]]
@@ -492,35 +237,6 @@ class RowWise(Goodness):
         found = proportionality(self._numbers.fitted, np.array(columns), groups)
         names = [*places, "all terms"]
         return pd.DataFrame(found, index=names, columns=["statistic", "df", "pvalue"])
-
-    def get_influence(self, observed: bool = True) -> Any:
-        """Influence of rows, statsmodels' ``GLMInfluence``, for a model without hidden layers."""
-        if self._deep:
-            raise NotAvailableError(
-                "get_influence: one-step deletion is not reliable for hidden units, whose optimum "
-                "may move to another mode. get_hat_matrix_diag() gives the leverages; refit "
-                "without a row to see its influence."
-            )
-        self._check_equivalent("get_influence")
-        return equivalent.influence(self, observed)
-
-    def score_test(self, exog_extra: Any = None, **options: Any) -> Any:
-        """Score test of added columns or of constraints, for a model without hidden layers.
-
-        Parameters
-        ----------
-        exog_extra
-            Columns that are not in the model.
-        options
-            As in statsmodels: ``params_constrained``, ``hypothesis``, ``cov_type``, ``cov_kwds``,
-            ``k_constraints``, ``observed``.
-        """
-        if self._deep:
-            raise NotAvailableError(
-                "score_test: score tests of a model with hidden layers come with the tests of "
-                "inputs in a later version."
-            )
-        return self._equivalent("score_test").score_test(exog_extra=exog_extra, **options)
 
     def plot_added_variable(
         self,
@@ -550,7 +266,7 @@ class RowWise(Goodness):
         if self._deep:
             raise NotAvailableError(
                 f"{what}: the plot holds the other columns linear, which hidden layers are not. "
-                "Plots of effects of a deep model come in a later version."
+                "Use plot_effect()."
             )
         equivalent.require_matplotlib(what)
         return self._equivalent(what)

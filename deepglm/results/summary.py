@@ -13,7 +13,9 @@ from statsmodels.iolib.table import SimpleTable
 from statsmodels.iolib.tableformatting import fmt_params
 
 from deepglm.errors import SpecificationError
+from deepglm.inference.rule import Inference
 from deepglm.penalties import L2
+from deepglm.results.effect_tables import EffectTable, effect_tables
 from deepglm.results.layers import LayerTable, layer_tables
 from deepglm.results.notes import notes, short_certificate
 from deepglm.results.report_formats import TableReport
@@ -40,6 +42,7 @@ def summary(
     )
     report.tables.append(top)
     if results._deep:
+        report.tables += [_inferred(table) for table in effect_tables(results, alpha)]
         report.tables.append(_estimates(results, names))
         report.tables += [_layer(table) for table in layer_tables(results)]
     else:
@@ -67,6 +70,8 @@ def summary2(
     )
     report = Summary2()
     report.add_dict({f"{key}:" if key else " " * k: v for k, (key, v) in enumerate(pairs)})
+    for part in effect_tables(results, alpha) if results._deep else ():
+        report.add_df(part.frame.rename_axis(columns=part.title), float_format=float_format)
     report.add_df(_frame(results, names, alpha), float_format=float_format)
     for table in layer_tables(results) if results._deep else ():
         frame = pd.DataFrame(table.cells, index=table.rows, columns=table.columns)
@@ -106,9 +111,15 @@ def header(results: Any, yname: str | None) -> tuple[Facts, Facts]:
         estimate = results._estimate
         left.append(("Starts (reached)", f"{len(estimate.starts)} ({estimate.hits})"))
     left.append(("Certificate", short_certificate(results)))
-    if not results._deep:
-        left.append(("Covariance Type", results.cov_type))
+    if results._deep:
+        left.append(("Inference", _method(results.inference)))
+    left.append(("Covariance Type", results.cov_type))
     return left, _right(results)
+
+
+def _method(found: Inference) -> str:
+    """How errors of effects came about, in two words."""
+    return f"bootstrap ({found.refits})" if found.method == "bootstrap" else found.method
 
 
 def _right(results: Any) -> Facts:
@@ -206,6 +217,24 @@ def _names(results: Any, xname: list[str] | None) -> list[str]:
     return list(xname)
 
 
+def _inferred(table: EffectTable) -> SimpleTable:
+    """Estimates with errors, intervals and p-values."""
+    shares = [column.startswith("P") for column in table.frame.columns]
+    cells = [
+        [share(x) if p else number(x) for x, p in zip(row, shares, strict=True)]
+        for row in table.frame.to_numpy(dtype=float)
+    ]
+    rows = [str(name) for name in table.frame.index]
+    return SimpleTable(
+        cells, list(table.frame.columns), rows, title=table.title, txt_fmt=_LAYER_FORMAT
+    )
+
+
+def share(p: float) -> str:
+    """A p-value as statsmodels prints one; NaN is blank."""
+    return "" if np.isnan(p) else f"{p:.3f}"
+
+
 def _estimates(results: Any, names: list[str]) -> SimpleTable:
     """Coefficients of the GLM terms of a deep model: estimates and nothing else."""
     shown, where = results.params.to_numpy(), _glm_terms(results)
@@ -219,11 +248,11 @@ def _estimates(results: Any, names: list[str]) -> SimpleTable:
 
 
 def _glm_terms(results: Any) -> list[int]:
-    """Reported parameters that belong to no hidden layer: GLM terms, then cut-points and others."""
+    """Reported coefficients of the final layer whose variables enter hidden layers as well."""
     model = results._model
     predictor, inside = model.predictor, np.array(model._units.order)
-    own = (inside < predictor.slices[0].stop) | (inside >= predictor.size)
-    return list(np.flatnonzero(own))
+    final = (inside < predictor.slices[0].stop) | (inside >= predictor.size)
+    return list(np.flatnonzero(final & ~results._own))
 
 
 def _layer(table: LayerTable) -> SimpleTable:

@@ -11,7 +11,7 @@ from deepglm.data import ModelData, RowVariable, row_label
 from deepglm.errors import SpecificationError
 from deepglm.results import DeepGLMResults
 
-__all__ = ["check_agreement"]
+__all__ = ["check_agreement", "check_same_response"]
 
 Difference = tuple[str, Any, Any]
 
@@ -34,6 +34,28 @@ def check_agreement(members: Mapping[Any, DeepGLMResults]) -> None:
         for what, here, there in _differences(reference._model, result._model):
             raise SpecificationError(
                 f"the {what} is {here} in {first!r} and {there} in {name!r}. {_NEEDED}."
+            )
+
+
+def check_same_response(members: Mapping[Any, DeepGLMResults]) -> None:
+    """Raise for results whose log-likelihoods or deviances cannot be compared.
+
+    The rows themselves are compared, not their number: labels, responses, trials, weights and
+    offsets.
+
+    Parameters
+    ----------
+    members
+        Results by name.
+    """
+    (first, reference), *others = members.items()
+    for name, result in others:
+        a, b = reference._model, result._model
+        for what, here, there in (*_families(a._adapted, b._adapted), *_rows(a._data, b._data)):
+            raise SpecificationError(
+                f"the {what} is {here} in {first!r} and {there} in {name!r}: these fits cannot be "
+                "compared. Fit both to one response, family, link and set of rows, as with "
+                "subset= or data.dropna()."
             )
 
 

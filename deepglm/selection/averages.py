@@ -15,10 +15,10 @@ from deepglm.data import as_floats
 from deepglm.errors import NotAvailableError, SpecificationError
 from deepglm.families import MeanFamily
 from deepglm.inference import criteria, residuals
+from deepglm.inference.mixture import Mixture, log_mixture, mixture_mean
 from deepglm.results import DeepGLMResults
 from deepglm.selection import tables
 from deepglm.selection.agreement import check_agreement
-from deepglm.selection.mixture import Mixture, log_mixture, mixture_mean
 
 __all__ = ["Average", "average"]
 
@@ -294,8 +294,8 @@ class Average:
         Returns
         -------
         Mixture
-            With ``pdf`` or ``pmf``, their logs, ``cdf``, ``sf``, ``mean``, ``var``, ``std`` and
-            ``rvs``.
+            With ``pdf`` or ``pmf``, their logs, ``cdf``, ``sf``, ``ppf``, ``mean``, ``var``,
+            ``std`` and ``rvs``.
 
         Notes
         -----

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Protocol
+import math
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg.lapack import dpotrf, dpotrs
+from scipy.linalg.lapack import dpotrf, dpotrs, dsyevx
 
 Array = npt.NDArray[np.float64]
 
 PIVOT = 1e-9
 """Smallest square of a pivot of a Cholesky factor that is trusted to be positive."""
+
+POSITIVE = 1e-9
+"""Eigenvalue of an observed information up to which a direction is not followed as it is."""
+
+FOLDED = 1e-3
+"""What the size of the curvature of such a direction is taken to be larger."""
 
 
 class Damped(Protocol):
@@ -38,28 +44,22 @@ class Damped(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Factored:
-    """A positive information, by its Cholesky factor: a small part of the cost of a spectrum."""
+class Factored(NamedTuple):
+    """A positive information, by its Cholesky factor: a small part of the cost of a spectrum.
+
+    An observed one that was made positive, see :func:`_folded`, knows what it was before.
+    """
 
     A: Array
     g: Array
     factor: Array
+    convex: bool = True
+    lowest: tuple[Array, float] | None = None
 
     @property
     def decrement(self) -> float:
         """See :class:`Damped`."""
-        return 0.5 * float(self.g @ _solved(self.factor, self.g))
-
-    @property
-    def convex(self) -> bool:
-        """See :class:`Damped`."""
-        return True
-
-    @property
-    def lowest(self) -> None:
-        """See :class:`Damped`."""
-        return None
+        return 0.5 * float(np.dot(self.g, _solved(self.factor, self.g)))
 
     def step(self, mu: float) -> Array:
         """See :class:`Damped`."""
@@ -74,8 +74,7 @@ class Factored:
         return -_solved(factor, self.g)
 
 
-@dataclass(frozen=True)
-class Spectral:
+class Spectral(NamedTuple):
     """Any information, by its spectrum.
 
     The observed one may be negative: such directions are followed downhill, with the length that
@@ -90,7 +89,7 @@ class Spectral:
     @property
     def _sizes(self) -> Array:
         if self.newton:
-            return np.where(self.e > 1e-9, self.e, np.abs(self.e) + 1e-3)
+            return np.where(self.e > POSITIVE, self.e, np.abs(self.e) + FOLDED)
         return np.maximum(self.e, 0.0)
 
     @property
@@ -106,7 +105,7 @@ class Spectral:
     @property
     def lowest(self) -> tuple[Array, float] | None:
         """See :class:`Damped`."""
-        return (self.Q[:, 0], float(-self.e[0])) if self.e[0] < -1e-8 else None
+        return _downhill(self.e, self.Q)
 
     def step(self, mu: float) -> Array:
         """See :class:`Damped`."""
@@ -129,10 +128,39 @@ def damped(information: Array, gradient: Array, scale: Array, newton: bool) -> D
     """
     A, g = information / scale / scale[:, None], gradient / scale
     factor = _factor(A)
-    if factor is not None and (factor.diagonal() ** 2 > PIVOT).all():
+    if factor is not None and float(factor.diagonal().min()) ** 2 > PIVOT:
         return Factored(A, g, factor)
+    folded = _folded(A, g) if newton else None
+    if folded is not None:
+        return folded
     e, Q = np.linalg.eigh(A)
     return Spectral(e, Q, Q.T @ g, newton)
+
+
+def _folded(A: Array, g: Array) -> Factored | None:
+    """What :class:`Spectral` says of an observed information, by the negative part of its spectrum.
+
+    Few directions curve the wrong way, and they are found in a third of the time of all. With the
+    sizes of their curvatures in place of these, the information is positive and has a factor. None
+    where it is not finite, or where rounding is in the way.
+    """
+    bound = math.sqrt(np.vdot(A, A))
+    if not math.isfinite(bound):
+        return None
+    e, Q, found, _, failed = dsyevx(A.T, range="V", vl=-1.0 - bound, vu=POSITIVE, lower=1)
+    if failed:
+        return None
+    e, Q = e[:found], Q[:, :found]
+    A = A + np.dot(Q * (np.abs(e) - e + FOLDED), Q.T)
+    factor = _factor(A)
+    if factor is None:
+        return None
+    return Factored(A, g, factor, bool((e > 1e-12).all()), _downhill(e, Q))
+
+
+def _downhill(e: Array, Q: Array) -> tuple[Array, float] | None:
+    """The direction of the most negative curvature and its size, if one is negative."""
+    return (Q[:, 0], float(-e[0])) if len(e) and e[0] < -1e-8 else None
 
 
 # LAPACK's own routines: for small networks scipy's wrappers take longer than the work.

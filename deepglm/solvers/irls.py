@@ -54,12 +54,11 @@ def final_layer(
     aux[predictor.size :] = objective.free[predictor.size :]
     params = params.copy()
     sub = objective.from_origin(params, free)
-    candidates = (_least_squares(sub), _level(objective, params)[free])
-    for x in candidates:
-        if np.isfinite(sub.at(x, Level.VALUE).value):
-            break
-    else:
-        return params
+    x = _least_squares(sub)
+    if not np.isfinite(sub.at(x, Level.VALUE).value):
+        x = _level(objective, params)[free]
+        if not np.isfinite(sub.at(x, Level.VALUE).value):
+            return params
     if aux.any():
         params[free] = x
         sub = objective.from_origin(params, free | aux)

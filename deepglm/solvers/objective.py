@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -62,19 +63,24 @@ class Objective:
     workers: Workers
     share: float = 1.0
     counts: Counter[str] = field(default_factory=Counter)
-    memory: dict[str, tuple[Level, Evaluation]] = field(default_factory=dict)
+    memory: dict[bytes, tuple[Level, Evaluation]] = field(default_factory=dict)
+
+    @cached_property
+    def where(self) -> npt.NDArray[np.intp]:
+        """(free,) places of the free parameters."""
+        return np.flatnonzero(self.free)
 
     @property
     def size(self) -> int:
         """Number of free parameters."""
-        return int(self.free.sum())
+        return len(self.where)
 
-    @property
+    @cached_property
     def penalty(self) -> Array:
-        """Precisions of the free parameters."""
-        return self.precision[self.free]
+        """(free,) precisions of the free parameters."""
+        return self.precision[self.where]
 
-    @property
+    @cached_property
     def only_final(self) -> bool:
         """Whether nothing below the final layer moves."""
         k = self.likelihood.predictor.size
@@ -83,7 +89,7 @@ class Objective:
     def expand(self, x: Array) -> Array:
         """Full vector of parameters."""
         params = self.origin.copy()
-        params[self.free] = x
+        params[self.where] = x
         return params
 
     def from_origin(self, origin: Array, free: Mask | None = None) -> Objective:
@@ -114,7 +120,7 @@ class Objective:
         params = self.expand(x)
         if level is Level.FISHER and self.likelihood.one_information:
             level = Level.OBSERVED
-        key = sha256(params.tobytes() + self.free.tobytes()).hexdigest()
+        key = params.tobytes() + self.free.tobytes()
         known, here = self.memory.get(key, (None, None))
         if here is not None and (known is level or level in (Level.VALUE, Level.SCORE)):
             return here
@@ -122,16 +128,17 @@ class Objective:
         sums = self.workers.sums(self.likelihood, params, self.rows, level, only_final)
         share = self.share
         self.counts[level.name.lower()] += share  # type: ignore[assignment]
-        value = -sums.value / share + 0.5 * float(self.precision @ (params * params))
-        if not np.isfinite(value) or sums.score is None:
-            return Evaluation(value if np.isfinite(value) else np.inf)
-        gradient = -sums.score[self.free] / share + self.penalty * x
+        value = -sums.value / share + 0.5 * float(np.dot(self.precision, params * params))
+        if not math.isfinite(value) or sums.score is None:
+            return Evaluation(value if math.isfinite(value) else np.inf)
+        gradient = self.penalty * x - sums.score.take(self.where) / share
         if sums.information is None:
             return Evaluation(value, gradient)
-        information = sums.information[np.ix_(self.free, self.free)] / share
-        information[np.diag_indices_from(information)] += self.penalty
-        here = Evaluation(value, gradient, information)
+        information = sums.information.take(self.where, 0).take(self.where, 1)
+        information /= share
+        information.reshape(-1)[:: len(x) + 1] += self.penalty
         information.setflags(write=False)
+        here = Evaluation(value, gradient, information)
         self.memory.clear()
         self.memory[key] = level, here
         return here

@@ -15,7 +15,7 @@ from deepglm.execution import Workers
 from deepglm.families import Family, Level, adapt
 from deepglm.likelihood import Likelihood
 from deepglm.penalties import Evidence, Grouped, Kinds, Penalty, Validation
-from deepglm.predictor import Predictor, canonical_form, pinned_form
+from deepglm.predictor import Predictor, align, canonical_form, pinned_form
 from deepglm.solvers.certificate import DECREMENT, certify, unit_sd
 from deepglm.solvers.contract import Control, Outcome, Progress, Solver, Step, silent
 from deepglm.solvers.evidence import (
@@ -224,12 +224,19 @@ class Problem:
             return params
         k = self.predictor.size
         sd = unit_sd(self.predictor, self.predictor.unpack(params[:k]), self.rows)
-        held = ~self.free | (self.precision > 0)
-        if not self.intercept.any():
-            held = held | self.predictor.final
         out = params.copy()
-        out[:k] = canonical_form(self.predictor, params[:k], sd, held)
+        out[:k] = canonical_form(self.predictor, params[:k], sd, self._hold_constants)
         return out
+
+    def aligned(self, params: Array, reference: Array) -> Array:
+        """Full vector with units in the order and with the signs of those of a reference."""
+        return align(self.predictor, params, reference, self.rows, self._hold_constants)
+
+    @property
+    def _hold_constants(self) -> Mask:
+        """(size,) intercepts that may not take up a constant, or the objective would change."""
+        held = ~self.free | (self.precision > 0)
+        return held if self.intercept.any() else held | self.predictor.final
 
 
 def fit_glm(

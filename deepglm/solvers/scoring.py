@@ -180,8 +180,8 @@ def scoring(
             break
         scaled = here.step(0.0 if precise and here.convex else mu)
         step = scaled / scale
-        gain = -float(_gradient(now) @ step)
-        predicted = 0.5 * mu * float(scaled @ scaled) + 0.5 * gain
+        gain = -float(np.dot(_gradient(now), step))
+        predicted = 0.5 * mu * float(np.dot(scaled, scaled)) + 0.5 * gain
         trial_x = x + step
         if rejected:
             trial = objective.at(trial_x, Level.VALUE)
@@ -198,7 +198,7 @@ def scoring(
             mu = max(1e-12, mu * max(1.0 / 3.0, 1.0 - (2.0 * min(rho, 1.0) - 1.0) ** 3))
             nu = 2.0
             if not newton:
-                scale = _scale(np.diag(_information(now)))
+                scale = _scale(_information(now).diagonal())
             if curvature is Curvature.BOTH and not newton and gain < SWITCH:
                 newton, level = True, Level.OBSERVED
                 now = objective.at(x, level)
@@ -246,10 +246,10 @@ def _information(now: Evaluation) -> Array:
 
 def _diagonal(objective: Objective, x: Array, now: Evaluation, newton: bool) -> Array:
     """Diagonal for the scale: of the expected information, which is never negative."""
-    own = np.diag(_information(now))
+    own = _information(now).diagonal()
     if not newton or (own > 0).all():
         return own
-    return np.diag(_information(objective.at(x, Level.FISHER)))
+    return _information(objective.at(x, Level.FISHER)).diagonal()
 
 
 def _scale(diagonal: Array) -> Array:

@@ -30,7 +30,7 @@ def test_row_of_no_weight_may_have_a_mean_that_the_family_cannot_have(line: pd.D
     family = dg.Poisson(sm.families.links.Identity())
     made = dg.DeepGLM("y ~ x", line, family, freq_weights="w", hidden=())
     without = dg.DeepGLM("y ~ x", line.iloc[1:], family, hidden=())
-    fit, smaller = made.fit(), without.fit()
+    fit, smaller = made.fit(inference=None), without.fit(inference=None)
     assert fit.converged and fit.predict().iloc[0] < 0
     np.testing.assert_allclose(fit.params, smaller.params, rtol=1e-9)
     np.testing.assert_allclose(fit.bse, smaller.bse, rtol=1e-9)
@@ -49,8 +49,12 @@ def test_row_of_no_weight_may_overflow_in_a_hidden_layer() -> None:
     rows["w"] = 1.0
     rows.loc[0, ["x", "w"]] = [1e4, 0.0]
     options = {"hidden": (1,), "activation": "square"}
-    fit = dg.DeepGLM("y ~ x", rows, dg.Poisson(), freq_weights="w", **options).fit(starts=2)
-    smaller = dg.DeepGLM("y ~ x", rows.iloc[1:], dg.Poisson(), **options).fit(starts=2)
+    fit = dg.DeepGLM("y ~ x", rows, dg.Poisson(), freq_weights="w", **options).fit(
+        inference=None, starts=2
+    )
+    smaller = dg.DeepGLM("y ~ x", rows.iloc[1:], dg.Poisson(), **options).fit(
+        inference=None, starts=2
+    )
     assert fit.converged
     assert fit.llf == pytest.approx(smaller.llf, rel=1e-9)
     leverages = fit.get_hat_matrix_diag()
@@ -67,7 +71,7 @@ def test_no_penalty_of_the_grid_can_be_judged() -> None:
     family = dg.Poisson(sm.families.links.Identity())
     made = dg.DeepGLM("y ~ x + z", rows, family, hidden=(2,), penalty="validation")
     with refused(DataError, ValueError, "penalty='validation'", "held out", "penalty='weak'"):
-        made.fit(starts=2)
+        made.fit(inference=None, starts=2)
 
 
 @pytest.mark.parametrize("eta", [800.0, 1e9, 3.07e17, 1e300])

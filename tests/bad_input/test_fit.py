@@ -52,7 +52,7 @@ def test_options(model: dg.DeepGLM, options: dict[str, Any], parts: tuple[str, .
     before = dict(vars(model))
     threads = [pool["num_threads"] for pool in threadpool_info()]
     with refused(SpecificationError, ValueError, *parts):
-        model.fit(**options)
+        model.fit(inference=None, **options)
     assert vars(model) == before
     assert [pool["num_threads"] for pool in threadpool_info()] == threads
 
@@ -61,24 +61,24 @@ def test_starting_values(model: dg.DeepGLM) -> None:
     size = len(model.exog_names)
     parts = ("start_params has shape (2,)", f"{size} parameters", "model.exog_names")
     with refused(DataError, ValueError, *parts):
-        model.fit(start_params=[1.0, 2.0])
+        model.fit(inference=None, start_params=[1.0, 2.0])
     for value in (np.nan, np.inf):
         wrong = np.zeros(size)
         wrong[1] = value
         with refused(DataError, ValueError, f"{value} for 'x'", "finite"):
-            model.fit(start_params=wrong)
+            model.fit(inference=None, start_params=wrong)
     with refused(DataError, ValueError, "has 'a'", "numbers"):
-        model.fit(start_params=["a"] * size)
+        model.fit(inference=None, start_params=["a"] * size)
 
 
 @pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarning")
 def test_a_refused_fit_is_as_if_it_had_not_been_asked_for(model: dg.DeepGLM) -> None:
-    first = model.fit(starts=1)
+    first = model.fit(inference=None, starts=1)
     with pytest.raises(SpecificationError):
-        model.fit(starts=-1)
+        model.fit(inference=None, starts=-1)
     with pytest.raises(DataError):
-        model.fit(start_params=[np.nan])
-    second = model.fit(starts=1)
+        model.fit(inference=None, start_params=[np.nan])
+    second = model.fit(inference=None, starts=1)
     assert np.array_equal(first.params, second.params)
     assert first.llf == second.llf
 
@@ -97,5 +97,5 @@ def test_an_interrupted_fit_gives_the_threads_back(data: pd.DataFrame) -> None:
         raise KeyboardInterrupt(text)
 
     with pytest.raises(KeyboardInterrupt):
-        model.fit(progress=interrupt)
+        model.fit(inference=None, progress=interrupt)
     assert [pool["num_threads"] for pool in threadpool_info()] == threads

@@ -39,7 +39,7 @@ def fitted(formula: str, data: pd.DataFrame, **options: Any) -> tuple[dg.DeepGLM
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         model = dg.DeepGLM(formula, data, options.pop("family", dg.Poisson()), **options)
-        results = model.fit(**starts)
+        results = model.fit(inference=None, **starts)
     kinds = [one.category for one in caught if one.category is not SingleStartWarning]
     assert all(issubclass(kind, DeepGLMWarning) for kind in kinds), kinds
     assert np.isfinite(results.penalized_llf) and np.isfinite(results.predict()).all()
@@ -64,7 +64,7 @@ def test_a_condition_of_1e12(hidden: tuple[int, ...], standardize: bool, family:
     assert np.isnan(results.params["z"]) and np.isnan(results.bse["z"])
     plain = dg.DeepGLM("y ~ x + u", data, family, hidden=hidden, standardize=standardize)
     kept = [not (name == "z" or "[z]" in name) for name in results.params.index]
-    again = plain.fit(start_params=results.params[kept])
+    again = plain.fit(inference=None, start_params=results.params[kept])
     np.testing.assert_allclose(results.mu, again.mu, rtol=1e-4)
 
 
@@ -82,7 +82,7 @@ def test_a_column_that_is_nearly_another(
             "y ~ u + x + z", data, dg.Poisson(), hidden=hidden, standardize=standardize
         )
     with pytest.warns(ConvergenceWarning):
-        results = model.fit(**({"starts": 3} if hidden else {}))
+        results = model.fit(inference=None, **({"starts": 3} if hidden else {}))
     assert not results.converged and results.bse.isna().all()
     assert set(results.certificate.hardly_determined) >= {"x", "z"}
     assert np.isfinite(results.predict()).all()
@@ -122,7 +122,7 @@ def test_one_event(n: int, hidden: tuple[int, ...]) -> None:
     data = pd.DataFrame({"x": rng.standard_normal(n), "z": rng.standard_normal(n), "y": 0.0})
     data.loc[n // 3, "y"] = 1.0
     model = dg.DeepGLM("y ~ x + z", data, dg.Binomial(), hidden=hidden)
-    results = model.fit(**({"starts": 2} if hidden else {}))
+    results = model.fit(inference=None, **({"starts": 2} if hidden else {}))
     assert results.converged
     assert results.mu.sum() == pytest.approx(1.0, rel=1e-6)  # the balance of the one
     assert results.llf > results.llnull
@@ -232,17 +232,17 @@ def test_more_units_than_rows(family: Any) -> None:
 def test_evidence_is_for_one_hidden_layer() -> None:
     model = dg.DeepGLM("y ~ x + u", table(), dg.Poisson(), hidden=(2, 2), penalty="evidence")
     with refused(SpecificationError, ValueError, "one hidden layer", "penalty='validation'"):
-        model.fit()
+        model.fit(inference=None)
     several = "y ~ deep(x, units=(2,)) + deep(u, units=(2, 2))"
     with refused(SpecificationError, ValueError, "one hidden layer", "penalty='validation'"):
-        dg.DeepGLM(several, table(), dg.Poisson(), penalty="evidence").fit()
+        dg.DeepGLM(several, table(), dg.Poisson(), penalty="evidence").fit(inference=None)
 
 
 def test_validation_needs_rows_to_hold_out() -> None:
     for rows in (2, 4):
         model = dg.DeepGLM("y ~ x", table(rows), dg.Poisson(), hidden=(1,), penalty="validation")
         with refused(DataError, ValueError, "holds out", f"{rows}", "penalty='weak'"):
-            model.fit()
+            model.fit(inference=None)
     few, _ = fitted("y ~ x", table(12), hidden=(1,), penalty="validation")
     assert np.isfinite(few.penalty_groups.precision).all()
 

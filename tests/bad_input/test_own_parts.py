@@ -90,7 +90,7 @@ def test_a_family_of_the_users_own(counts: pd.DataFrame, hidden: tuple[int, ...]
     from scipy.optimize import minimize
 
     model = dg.DeepGLM("y ~ x", counts, Truncated(), hidden=hidden)
-    results = model.fit(starts=3) if hidden else model.fit()
+    results = model.fit(inference=None, starts=3) if hidden else model.fit(inference=None)
     assert results.converged
     assert "Truncated" in str(results.summary())
     if not hidden:
@@ -152,7 +152,7 @@ def test_a_family_that_gives_nan_on_the_way(
     model = dg.DeepGLM("y ~ x", counts, tried, hidden=hidden)
     parts = (f"nan as {part} of row {three!r}", "response 3", "weight 1", "at eta = ")
     with refused(SpecificationError, ValueError, *parts):
-        model.fit()
+        model.fit(inference=None)
     params = np.zeros(len(model.exog_names))
     with refused(SpecificationError, ValueError, *parts):
         model.hessian(params)
@@ -225,7 +225,7 @@ def test_a_variance_function_that_is_wrong(counts: pd.DataFrame) -> None:
     def model(variance: Any) -> dg.DeepGLM:
         return dg.DeepGLM("y ~ x", counts, dg.Quasi("log", variance), hidden=())
 
-    assert model(Doubling()).fit().converged
+    assert model(Doubling()).fit(inference=None).converged
     with refused(SpecificationError, ValueError, "'Quasi'", "observed information", "in row 'r"):
         model(Doubling(slope=3.0))
     with refused(SpecificationError, ValueError, "-inf", "every response", "its variance"):
@@ -240,7 +240,7 @@ def test_no_likelihood_anywhere(counts: pd.DataFrame) -> None:
     for family, hidden in ((identity, ()), (dg.Gamma(), ()), (dg.Gamma(), (1,))):
         model = dg.DeepGLM("y ~ 0 + x", counts, family, hidden=hidden, skip=False)
         with refused(DataError, ValueError, "no start has a finite likelihood", "another link"):
-            model.fit()
+            model.fit(inference=None)
 
 
 def test_derivatives_where_there_is_no_likelihood(counts: pd.DataFrame) -> None:
@@ -262,10 +262,12 @@ def sine(eta: Array, order: int) -> tuple[Array, ...]:
 def test_an_activation_of_the_users_own(data: pd.DataFrame) -> None:
     """Ten lines, given by themselves."""
     wave = Link("sine", sine, parity="odd")
-    results = dg.DeepGLM("y ~ x", data, dg.Poisson(), hidden=(1,), activation=wave).fit(starts=3)
+    results = dg.DeepGLM("y ~ x", data, dg.Poisson(), hidden=(1,), activation=wave).fit(
+        inference=None, starts=3
+    )
     assert results.converged
     inside = dg.DeepGLM("y ~ x + deep(z, units=(1,), activation=wave)", data, dg.Poisson())
-    assert inside.fit(starts=3).converged
+    assert inside.fit(inference=None, starts=3).converged
 
 
 WRONG: dict[str, tuple[Callable[[Array, int], Any], dict[str, Any], tuple[str, ...]]] = {
@@ -389,7 +391,7 @@ def test_a_foreign_link_that_is_wrong(data: pd.DataFrame) -> None:
 def test_what_is_no_solver(data: pd.DataFrame, hidden: tuple[int, ...], method: Any) -> None:
     model = dg.DeepGLM("y ~ x", data, dg.Poisson(), hidden=hidden)
     with refused(SpecificationError, ValueError, "no minimise(", "'whitened'", "Scoring()"):
-        model.fit(method=method)
+        model.fit(inference=None, method=method)
 
 
 @pytest.mark.parametrize("hidden", [(), (1,)])
@@ -398,9 +400,9 @@ def test_a_class_is_no_solver(data: pd.DataFrame, hidden: tuple[int, ...]) -> No
 
     model = dg.DeepGLM("y ~ x", data, dg.Poisson(), hidden=hidden)
     with refused(SpecificationError, ValueError, "no minimise(", "Scoring()"):
-        model.fit(method=Whitened)
+        model.fit(inference=None, method=Whitened)
     with refused(SpecificationError, ValueError, "write method=Whitened(maxiter=3)"):
-        model.fit(method=Whitened(), maxiter=3)
+        model.fit(inference=None, method=Whitened(), maxiter=3)
 
 
 @pytest.mark.parametrize(
@@ -431,6 +433,6 @@ def test_starting_values_for_a_solver(data: pd.DataFrame) -> None:
     model = dg.DeepGLM("y ~ x", data, dg.Poisson(), hidden=(1,))
     for solver in (Scoring(), Whitened(), GradientDescent()):
         with refused(DataError, ValueError, "shape (3,)", "5 parameters"):
-            model.fit(method=solver, start_params=np.zeros(3))
+            model.fit(inference=None, method=solver, start_params=np.zeros(3))
         with refused(DataError, ValueError, "nan for 'Intercept'", "finite"):
-            model.fit(method=solver, start_params=np.full(5, np.nan))
+            model.fit(inference=None, method=solver, start_params=np.full(5, np.nan))

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarni
 def fit(request: pytest.FixtureRequest, data: pd.DataFrame) -> Any:
     return dg.DeepGLM(
         "y ~ x + g", data, family=dg.Poisson(), exposure="e", hidden=request.param
-    ).fit(starts=2)
+    ).fit(inference=None, starts=2)
 
 
 def unnamed(data: pd.DataFrame, **roles: Any) -> Any:

@@ -109,8 +109,8 @@ def test_the_remedy_for_a_category_without_rows_works(data: pd.DataFrame) -> Non
     more = data.assign(grade=data.grade.cat.add_categories(["top"]))
     less = more.assign(grade=more.grade.cat.remove_unused_categories())
     pd.testing.assert_series_equal(
-        model("grade ~ x", less, dg.Ordinal()).fit().params,
-        model("grade ~ x", data, dg.Ordinal()).fit().params,
+        model("grade ~ x", less, dg.Ordinal()).fit(inference=None).params,
+        model("grade ~ x", data, dg.Ordinal()).fit(inference=None).params,
     )
 
 
@@ -186,7 +186,7 @@ def test_numbers_that_are_no_classes(data: pd.DataFrame, family: Any) -> None:
     with exactly(said, DataError, ValueError):
         model("n ~ x", many, family)
     grouped = many.assign(n=pd.cut(many.n, 3))
-    assert model("n ~ x", grouped, family).fit().predict().shape == (len(many), 3)
+    assert model("n ~ x", grouped, family).fit(inference=None).predict().shape == (len(many), 3)
 
 
 def test_a_reference_that_is_no_level(data: pd.DataFrame) -> None:
@@ -355,7 +355,7 @@ def test_intervals_have_two_ends(data: pd.DataFrame) -> None:
 def test_open_ends_are_not_missing(data: pd.DataFrame) -> None:
     open_ = changed(changed(data, "hi", "r4", np.inf), "lo", "r6", -np.inf)
     for missing in ("raise", "drop"):
-        fit = model("lo + hi ~ x", open_, dg.Tobit(), missing=missing).fit()
+        fit = model("lo + hi ~ x", open_, dg.Tobit(), missing=missing).fit(inference=None)
         assert fit.converged and fit.nobs == 60
     for column in ("x", "y"):  # elsewhere infinity is no number to work with
         formula = "lo + hi ~ x" if column == "x" else "y ~ x"
@@ -368,7 +368,7 @@ def test_a_missing_end_is_missing_and_a_hint_says_what_an_open_one_is(data: pd.D
     for column in ("lo", "hi"):
         spoiled = changed(data, column, "r4", np.nan)
         with pytest.warns(DroppedRowsWarning) as caught:
-            fit = model("lo + hi ~ x", spoiled, dg.Tobit()).fit()
+            fit = model("lo + hi ~ x", spoiled, dg.Tobit()).fit(inference=None)
         assert str(caught[0].message) == (
             f"1 of 60 rows have a missing value and were left out (in 'lo + hi'). {hint}"
         )
@@ -381,7 +381,7 @@ def test_a_missing_end_is_missing_and_a_hint_says_what_an_open_one_is(data: pd.D
 
 
 def test_a_class_in_place_of_an_object_has_its_limits(data: pd.DataFrame) -> None:
-    fit, same = (model("y ~ x", data, f).fit() for f in (dg.Tobit, dg.Tobit()))
+    fit, same = (model("y ~ x", data, f).fit(inference=None) for f in (dg.Tobit, dg.Tobit()))
     np.testing.assert_array_equal(fit.params, same.params)
 
 
@@ -420,10 +420,10 @@ def test_numbers_that_are_no_counts_are_fitted_without_a_word(
     X = sm.add_constant(data[["x"]])
     if estimated:
         theirs = sm.NegativeBinomial(data.k, X).fit(disp=0, method="newton", tol=1e-12)
-        ours = model("k ~ x", data, dg.NegativeBinomial()).fit()
+        ours = model("k ~ x", data, dg.NegativeBinomial()).fit(inference=None)
     else:
         theirs = sm.GLM(data.k, X, family=sm.families.Poisson()).fit(tol=1e-12)
-        ours = model("k ~ x", data, dg.Poisson()).fit()
+        ours = model("k ~ x", data, dg.Poisson()).fit(inference=None)
     np.testing.assert_allclose(ours.params, theirs.params, rtol=1e-6)
     assert ours.llf == pytest.approx(theirs.llf, rel=1e-9)
 
@@ -451,10 +451,10 @@ def test_counts_that_vary_less_than_poisson(data: pd.DataFrame) -> None:
     """Alpha goes to zero, which the warning says; no standard errors are given."""
     flat = data.assign(k=3.0 + np.arange(60) % 2)
     with pytest.warns(ConvergenceWarning, match=r"alpha of a negative binomial at zero.*Poisson"):
-        fit = model("k ~ x", flat, dg.NegativeBinomial()).fit()
+        fit = model("k ~ x", flat, dg.NegativeBinomial()).fit(inference=None)
     assert fit.certificate.status is Status.AT_AN_END
     assert fit.bse.isna().all()
-    poisson = model("k ~ x", flat, dg.Poisson()).fit()
+    poisson = model("k ~ x", flat, dg.Poisson()).fit(inference=None)
     assert (np.abs(fit.params.iloc[:-1] - poisson.params) < 1e-3 * poisson.bse).all()
     assert fit.llf == pytest.approx(poisson.llf, rel=1e-6)
 
@@ -469,8 +469,8 @@ def test_a_missing_response(data: pd.DataFrame, name: str) -> None:
     spoiled = data.copy()
     spoiled.loc["r7", column] = np.nan
     with pytest.warns(DroppedRowsWarning, match="1 of 60 rows have a missing value"):
-        fit = model(formula, spoiled, family).fit()
-    whole = model(formula, data.drop(index="r7"), family).fit()
+        fit = model(formula, spoiled, family).fit(inference=None)
+    whole = model(formula, data.drop(index="r7"), family).fit(inference=None)
     np.testing.assert_allclose(fit.params, whole.params, rtol=1e-7)
     assert list(fit.resid_deviance.index) == list(data.index.drop("r7"))
     with refused(MissingDataError, ValueError, "nan", "in row 'r7'", "missing='drop'"):
@@ -484,7 +484,7 @@ def test_rows_of_weight_zero_are_not_there(data: pd.DataFrame, name: str, role: 
     some = data.assign(w=1.0 + np.arange(60) % 2).assign(w=lambda d: d.w.where(d.z < 1.2, 0.0))
     few = some[some.w > 0]
     assert 40 < len(few) < 60
-    fit, same = (model(formula, d, family, **{role: "w"}).fit() for d in (some, few))
+    fit, same = (model(formula, d, family, **{role: "w"}).fit(inference=None) for d in (some, few))
     np.testing.assert_allclose(fit.params, same.params, rtol=1e-7)
     np.testing.assert_allclose(fit.bse, same.bse, rtol=1e-7)
     for quantity in ("llf", "llnull", "deviance", "aic"):
@@ -509,7 +509,7 @@ SCALES = {
 def test_scale(data: pd.DataFrame, name: str, scale: Any) -> None:
     formula, family = FAMILIES[name]
     with refused(SpecificationError, ValueError, f"scale={scale!r}: {SCALES[name]}"):
-        model(formula, data, family).fit(scale=scale)
+        model(formula, data, family).fit(inference=None, scale=scale)
 
 
 @every_family
@@ -518,9 +518,11 @@ def test_a_scale_of_one_is_what_there_is(data: pd.DataFrame, name: str) -> None:
     made = model(formula, data, family)
     if name == "tweedie":  # it has a scale, which is estimated
         with refused(SpecificationError, ValueError, f"scale=1: {SCALES[name]}"):
-            made.fit(scale=1)
+            made.fit(inference=None, scale=1)
         return
-    np.testing.assert_array_equal(made.fit(scale=1).params, made.fit().params)
+    np.testing.assert_array_equal(
+        made.fit(inference=None, scale=1).params, made.fit(inference=None).params
+    )
 
 
 @pytest.mark.parametrize(
@@ -566,15 +568,15 @@ def test_starting_values(data: pd.DataFrame, name: str, start: list[float], said
     formula, family = FAMILIES[name]
     made = model(formula, data, family)
     with exactly(said, DataError, ValueError):
-        made.fit(start_params=start)
+        made.fit(inference=None, start_params=start)
 
 
 @every_family
 def test_good_starting_values_lead_to_the_same_place(data: pd.DataFrame, name: str) -> None:
     formula, family = FAMILIES[name]
     made = model(formula, data, family)
-    fit = made.fit()
-    again = made.fit(start_params=fit.params * 1.1)
+    fit = made.fit(inference=None)
+    again = made.fit(inference=None, start_params=fit.params * 1.1)
     np.testing.assert_allclose(again.params, fit.params, rtol=1e-6, atol=1e-8)
 
 
@@ -590,7 +592,9 @@ def test_predictions_do_not_look_at_the_response(
 ) -> None:
     """It may be absent, or anything: another level, a text, a value beyond its limits."""
     formula, family = FAMILIES[name]
-    fit = model(formula, data, family, hidden=hidden).fit(**({"starts": 2} if hidden else {}))
+    fit = model(formula, data, family, hidden=hidden).fit(
+        inference=None, **({"starts": 2} if hidden else {})
+    )
     new = data.iloc[:5]
     expected = np.asarray(fit.predict())[:5]
     columns = formula.split(" ~ ")[0].split(" + ")
@@ -608,8 +612,10 @@ def test_predictions_do_not_look_at_the_response(
 def test_limits_of_new_rows(data: pd.DataFrame) -> None:
     """They are asked for where the prediction depends on them, and nowhere else."""
     new = data[["x"]].iloc[:3]
-    named = model("y ~ x", data, dg.Tobit("bottom", None)).fit()
-    given = model("y ~ x", data, dg.Tobit(np.where(data.z > 0, 0.0, -1.0), None)).fit()
+    named = model("y ~ x", data, dg.Tobit("bottom", None)).fit(inference=None)
+    given = model("y ~ x", data, dg.Tobit(np.where(data.z > 0, 0.0, -1.0), None)).fit(
+        inference=None
+    )
     for fit in (named, given):
         for which in ("latent", "linear"):
             expected = fit.params["Intercept"] + fit.params["x"] * new.x
@@ -649,6 +655,6 @@ def test_statistics_that_a_family_does_not_have(
     data: pd.DataFrame, name: str, which: str, accepted: str
 ) -> None:
     formula, family = FAMILIES[name]
-    fit = model(formula, data, family).fit()
+    fit = model(formula, data, family).fit(inference=None)
     with refused(SpecificationError, ValueError, f"which={which!r} is not known", accepted):
         fit.predict(which=which)

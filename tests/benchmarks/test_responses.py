@@ -14,8 +14,8 @@ import deepglm as dg
 from benchmarks import report, responses
 from benchmarks.responses import DATA, Data, Found, Pair, Score
 from deepglm.families.categorical import Categorical
+from deepglm.families.compound_poisson import CompoundPoisson
 from deepglm.families.tobit import Censored
-from deepglm.families.tweedie import CompoundPoisson
 
 TREES = Data(
     "trees", "Gamma", "datasets_trees.csv", "timber", "Volume ~ Girth + Height", dg.Gamma,

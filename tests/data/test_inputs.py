@@ -34,16 +34,20 @@ def data() -> pd.DataFrame:
 
 
 def glm(formula: str, data: Any, **options: Any) -> Any:
-    return dg.DeepGLM(formula, data, **{"family": dg.Poisson(), "hidden": (), **options}).fit()
+    return dg.DeepGLM(formula, data, **{"family": dg.Poisson(), "hidden": (), **options}).fit(
+        inference=None
+    )
 
 
 def arrays(endog: Any, exog: Any, **options: Any) -> Any:
     options = {"family": dg.Poisson(), "hidden": (), **options}
-    return dg.DeepGLM.from_arrays(endog, exog, **options).fit()
+    return dg.DeepGLM.from_arrays(endog, exog, **options).fit(inference=None)
 
 
 def peer(data: pd.DataFrame, exog: Any, **options: Any) -> Any:
-    return sm.GLM(data.y, exog, family=sm.families.Poisson(), **options).fit(tol=1e-14)
+    return sm.GLM(data.y, exog, family=sm.families.Poisson(), **options).fit(
+        inference=None, tol=1e-14
+    )
 
 
 def same(ours: Any, theirs: Any) -> None:
@@ -120,7 +124,7 @@ def test_two_constants(data: pd.DataFrame) -> None:
 def test_networks_put_the_constant_first(data: pd.DataFrame, activation: str, skip: bool) -> None:
     options: dict[str, Any] = {"family": dg.Poisson(), "hidden": (2,), "activation": activation}
     model = dg.DeepGLM("y ~ x + z", data, skip=skip, **options)
-    by_formula = model.fit(starts=3)
+    by_formula = model.fit(inference=None, starts=3)
     X = data[["x", "z"]]
     for value in (1.0, 5.0):
         for exog in (X.assign(const=value), X.assign(const=value)[["const", "z", "x"]]):
@@ -130,7 +134,7 @@ def test_networks_put_the_constant_first(data: pd.DataFrame, activation: str, sk
             theta["const"] /= value
             llf = by_formula.penalized_llf
             assert other.penalized_loglike(theta) == pytest.approx(llf, rel=1e-10)
-            fit = other.fit(start_params=theta)
+            fit = other.fit(inference=None, start_params=theta)
             assert fit.penalized_llf == pytest.approx(llf, rel=1e-10)
             np.testing.assert_allclose(fit.predict(exog), by_formula.mu, rtol=1e-5)
 
@@ -252,7 +256,9 @@ def test_nothing_of_the_users_is_changed(data: pd.DataFrame, hidden: tuple[int, 
     before = copy.deepcopy(data)
     options = {"family": dg.Poisson(), "hidden": hidden}
     for formula in ("y ~ x + z + g", "y ~ 0 + x + z"):
-        fit = dg.DeepGLM(formula, data, exposure="e", freq_weights="w", **options).fit(starts=2)
+        fit = dg.DeepGLM(formula, data, exposure="e", freq_weights="w", **options).fit(
+            inference=None, starts=2
+        )
         fit.predict(data)
         fit.summary()
     pd.testing.assert_frame_equal(data, before)
@@ -262,11 +268,13 @@ def test_nothing_of_the_users_is_changed(data: pd.DataFrame, hidden: tuple[int, 
         model = dg.DeepGLM.from_arrays(
             y, exog, offset=np.log(e), var_weights=e, freq_weights=frozen(data.w), **options
         )
-        fit = model.fit(starts=2)
+        fit = model.fit(inference=None, starts=2)
         fit.predict(exog, offset=0.0)
         np.testing.assert_array_equal(exog, kept)
     columns = {"y": y, "x": frozen(data.x), "e": e}
-    dg.DeepGLM("y ~ x", columns, exposure="e", **options).fit(starts=2).predict(columns)
+    dg.DeepGLM("y ~ x", columns, exposure="e", **options).fit(inference=None, starts=2).predict(
+        columns
+    )
 
 
 def test_a_model_does_not_follow_later_changes(data: pd.DataFrame) -> None:
@@ -276,8 +284,8 @@ def test_a_model_does_not_follow_later_changes(data: pd.DataFrame) -> None:
     by_arrays = dg.DeepGLM.from_arrays(
         data.y, X, family=dg.Poisson(), hidden=(), freq_weights=w, offset=w
     )
-    first = by_formula.fit(), by_arrays.fit()
+    first = by_formula.fit(inference=None), by_arrays.fit(inference=None)
     mine[["x", "y", "e"]] = 1.0
     X[:], w[:] = 7.0, 9.0
-    same(by_formula.fit(), first[0])
-    same(by_arrays.fit(), first[1])
+    same(by_formula.fit(inference=None), first[0])
+    same(by_arrays.fit(inference=None), first[1])

@@ -52,13 +52,16 @@ def test_it_warns_of_nothing(outputs: list[Any]) -> None:
 def test_summaries_are_html(outputs: list[Any]) -> None:
     glm, deep = [page for page in _of_kind(outputs, "text/html") if "Certificate" in page]
     assert "Generalised Linear Model" in glm and "P&gt;|z|" in glm
-    assert "Nested" in deep and "P&gt;|z|" not in deep and "certified maximum" in deep.lower()
+    assert "Nested" in deep and "certified maximum" in deep.lower()
+    effects, layers = deep.split("Hidden layer 1")
+    assert "Linear part" in effects and "std err" in effects
+    assert "std err" not in layers and "P&gt;|z|" not in layers
 
 
 def test_pictures(outputs: list[Any]) -> None:
     assert len(_of_kind(outputs, "image/png")) == 2
 
 
-def test_what_is_withheld_is_said(outputs: list[Any]) -> None:
+def test_where_standard_errors_come_from_is_said(outputs: list[Any]) -> None:
     text = "".join(output["text"] for output in outputs if output.get("name") == "stdout")
-    assert "get_prediction" in text and "later version" in text
+    assert "Standard errors by the" in text

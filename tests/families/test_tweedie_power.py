@@ -9,13 +9,16 @@ from __future__ import annotations
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import statsmodels.api as sm
 from scipy import special
 
-from deepglm.errors import DataError, SpecificationError
+import deepglm as dg
+from deepglm.errors import DataError, NotAvailableError, SpecificationError
 from deepglm.families import Level, adapt, links
-from deepglm.families.tweedie import CompoundPoisson, Tweedie, TweedieFamily
+from deepglm.families.compound_poisson import CompoundPoisson
+from deepglm.families.tweedie import Tweedie, TweedieFamily
 from deepglm.links import get
 
 MU = np.array([0.1, 1.0, 5.0, 40.0, 2.0])
@@ -379,3 +382,16 @@ def test_negative_responses_are_refused():
     family.check_response(AMOUNTS, "cost")
     with pytest.raises(DataError, match="'cost' has the value -1.0 in row 1"):
         family.check_response(np.array([0.0, -1.0]), "cost")
+
+
+def test_a_model_predicts_means_without_the_power() -> None:
+    """Which is not among the parameters, as no dispersion is."""
+    rng = np.random.default_rng(1)
+    data = pd.DataFrame({"x": rng.normal(size=80)})
+    data["y"] = rng.poisson(1.5, 80) * rng.gamma(2.0, np.exp(0.3 * data.x))
+    fit = dg.DeepGLM("y ~ x", data, family=dg.Tweedie(), hidden=()).fit()
+    for which in ("mean", "linear"):
+        found = fit.model.predict(fit.params, data, which=which)
+        np.testing.assert_allclose(found, fit.predict(data, which=which), rtol=1e-12)
+    with pytest.raises(NotAvailableError, match="power"):
+        fit.model.predict(fit.params, data, which="var_unscaled")

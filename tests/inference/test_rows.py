@@ -1,4 +1,4 @@
-"""Functions on arrays: null model, effects, robust sums, each against another way to it."""
+"""Functions on arrays: null model, robust sums, each against another way to it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import statsmodels.api as sm
 import deepglm as dg
 from deepglm.data import Rows
 from deepglm.families import Level, adapt
-from deepglm.inference import Fitted, criteria, effects, inverse, prediction, read_request, robust
+from deepglm.inference import Fitted, criteria, inverse, prediction, read_request, robust
 from deepglm.predictor import Predictor
 
 
@@ -65,39 +65,6 @@ def test_null_model_solves_its_score_equation(fitted: Fitted) -> None:
 
 def test_only_the_gaussian_with_identity_is_concentrated(fitted: Fitted) -> None:
     assert criteria.concentrated_scale(fitted) is None
-
-
-@pytest.mark.parametrize("method", ["dydx", "eyex", "dyex", "eydx"])
-def test_derivatives_of_effects(fitted: Fitted, method: str) -> None:
-    columns = effects.Columns(fitted.rows.designs[0].T, fitted.rows.offset, fitted.rows.freq)
-    none = np.empty(0, dtype=int)
-
-    def values(beta: np.ndarray) -> np.ndarray:
-        return effects.column_effects(
-            fitted.family, beta, columns, method, np.array([1]), np.array([2])
-        ).values if method in ("dydx", "eydx") else effects.column_effects(
-            fitted.family, beta, columns, method, none, none
-        ).values  # fmt: skip
-
-    use = (np.array([1]), np.array([2])) if method in ("dydx", "eydx") else (none, none)
-    J = effects.column_effects(fitted.family, fitted.theta, columns, method, *use).jacobian
-    step = 1e-6
-    differences = [
-        (values(fitted.theta + step * e) - values(fitted.theta - step * e)) / (2 * step)
-        for e in np.eye(3)
-    ]
-    assert np.allclose(J, np.column_stack(differences), atol=1e-8)
-
-
-def test_weighted_median_is_that_of_repeated_rows() -> None:
-    rng = np.random.default_rng(0)
-    for n in (5, 6, 9):
-        x, freq = rng.normal(size=n), rng.integers(0, 4, n).astype(float) + (np.arange(n) == 0)
-        columns = effects.Columns(x[:, None], x, freq)
-        found = effects.representative_row(columns, "median", np.array([False]))
-        right = np.median(np.repeat(x, freq.astype(int)))
-        assert found.X[0, 0] == pytest.approx(right)
-        assert found.offset[0] == pytest.approx(right)
 
 
 def test_slopes_of_statistics(fitted: Fitted) -> None:

@@ -77,7 +77,7 @@ def test_columns_in_the_users_units(data: pd.DataFrame) -> None:
 def test_a_fit_writes_nothing_to_the_model(model: dg.DeepGLM) -> None:
     before = dict(vars(model))
     rows = [design.copy() for design in model._data.rows.designs]
-    fit = model.fit(starts=2)
+    fit = model.fit(inference=None, starts=2)
     fit.summary()
     assert dict(vars(model)) == before
     for design, kept in zip(model._data.rows.designs, rows, strict=True):
@@ -91,9 +91,9 @@ def test_a_model_and_a_result_travel(model: dg.DeepGLM, data: pd.DataFrame, way:
         "deepcopy": copy.deepcopy,
         "copy": copy.copy,
     }
-    fit = model.fit(starts=2)
+    fit = model.fit(inference=None, starts=2)
     other = ways[way](model)
-    again = other.fit(starts=2)
+    again = other.fit(inference=None, starts=2)
     assert np.array_equal(again.params, fit.params) and again.llf == fit.llf
     moved = ways[way](fit)
     assert np.array_equal(moved.params, fit.params)

@@ -170,7 +170,7 @@ def test_what_is_maximised() -> None:
     data = pd.DataFrame({"x": rng.normal(2.0, 3.0, 80)})
     data["y"] = rng.poisson(np.exp(np.tanh(data.x)))
     model = dg.DeepGLM("y ~ x", data, family=dg.Poisson(), hidden=(1,), penalty=L2(2.0, True))
-    fit = model.fit(starts=2)
+    fit = model.fit(inference=None, starts=2)
     sd, mean = data.x.std(ddof=0), data.x.mean()
     b0, b1, h0, h1, v = fit.params
     theta = np.array([b0 + b1 * mean, b1 * sd, h0 + h1 * mean, h1 * sd, v])
@@ -184,7 +184,7 @@ def test_what_is_maximised() -> None:
 def test_a_named_penalty_leaves_the_glm_alone(penalty: Any) -> None:
     trees = dg.datasets.load("trees")
     options: dict[str, Any] = {"family": dg.Gamma(), "hidden": ()}
-    a = dg.DeepGLM("Volume ~ Girth + Height", trees, penalty=penalty, **options).fit()
-    b = dg.DeepGLM("Volume ~ Girth + Height", trees, penalty=L2(0.0), **options).fit()
+    a = dg.DeepGLM("Volume ~ Girth + Height", trees, penalty=penalty, **options).fit(inference=None)
+    b = dg.DeepGLM("Volume ~ Girth + Height", trees, penalty=L2(0.0), **options).fit(inference=None)
     np.testing.assert_allclose(a.params, b.params, rtol=1e-10)
     assert a.edf == pytest.approx(3.0)

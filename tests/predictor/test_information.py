@@ -113,6 +113,36 @@ def test_the_two_ways_agree_and_add(case):
     np.testing.assert_allclose(sums[0], sums[1], rtol=1e-11, atol=1e-11)
 
 
+@pytest.mark.parametrize(
+    "predictor",
+    [
+        Predictor(2, (network(3, (2,), "tanh"),)),
+        Predictor(0, (network(2, (3,), "logistic"),)),
+        Predictor(2, (network(2, (2,), "exp"), network(1, (3,), "gelu"))),
+    ],
+)
+def test_the_two_ways_agree_on_second_derivatives(predictor):
+    rng = np.random.default_rng(3)
+    designs = [rng.standard_normal((predictor.k_glm, ROWS))]
+    designs += [rng.standard_normal((net.n_inputs, ROWS)) for net in predictor.networks]
+    state = state_of(predictor, designs, 0.6 * rng.standard_normal(predictor.size))
+    r, weights = rng.standard_normal((1, ROWS)), symmetric_weights(predictor, rng)
+    for w in (weights, weights**2):
+        found = [way(Layout(predictor)) for way in (Direct, ByProducts)]
+        for one in found:
+            one.add(one.ready(state), w, r)
+        np.testing.assert_allclose(found[0].matrix(), found[1].matrix(), rtol=1e-11, atol=1e-11)
+
+
+def test_the_gradient_by_a_jacobian_that_is_there(case):
+    predictor, designs, theta, rng = case
+    layout, r = Layout(predictor), rng.standard_normal((predictor.k_eta, ROWS))
+    state = state_of(predictor, designs, theta, 1)
+    ready = information(layout, hidden=True, bent=False).ready(state)
+    assert (ready.jacobian is None) == (not layout.direct)
+    np.testing.assert_allclose(backward(ready, r), backward(state, r), rtol=1e-11, atol=1e-11)
+
+
 def test_the_final_layer_alone(case):
     predictor, designs, theta, rng = case
     weights = symmetric_weights(predictor, rng)
@@ -142,7 +172,9 @@ def test_single_precision_has_seven_digits(case):
     ("predictor", "bent", "way"),
     [
         (Predictor(4, (network(3, (4,), "tanh"),)), False, Direct),
-        (Predictor(4, (network(3, (4,), "tanh"),)), True, ByProducts),
+        (Predictor(4, (network(3, (4,), "tanh"),)), True, Direct),
+        (Predictor(4, (network(3, (4, 2), "tanh"),)), True, ByProducts),
+        (Predictor(4, (network(3, (4,), "softmax"),)), True, ByProducts),
         (Predictor(1, (network(40, (20,), "tanh"),)), False, ByProducts),
         (Predictor(1, (network(1, (200,), "tanh"),)), False, Direct),
         (Predictor(31), False, ByProducts),

@@ -119,7 +119,7 @@ def waves():
 def test_two_classes_are_one_logistic_unit(waves):
     two = dg.DeepGLM("y ~ x + z", waves, hidden=(2,), activation="softmax")
     one = dg.DeepGLM("y ~ x + z", waves, hidden=(1,), activation="logistic")
-    a, b = two.fit(seed=1, starts=10), one.fit(seed=1, starts=10)
+    a, b = two.fit(inference=None, seed=1, starts=10), one.fit(inference=None, seed=1, starts=10)
     assert a.converged and b.converged
     assert a.penalized_llf == pytest.approx(b.penalized_llf, rel=1e-10)
     np.testing.assert_allclose(a.predict(), b.predict(), atol=1e-6)
@@ -132,7 +132,7 @@ def test_two_classes_are_one_logistic_unit(waves):
 def test_latent_classes_are_found_and_certified(waves, hidden):
     activation = ("softmax",) if len(hidden) == 1 else ("softmax", "tanh")
     model = dg.DeepGLM("y ~ x + z", waves, hidden=hidden, activation=activation, skip=False)
-    fit = model.fit(seed=0)
+    fit = model.fit(inference=None, seed=0)
     assert fit.converged and not fit.certificate.dead
     glm = dg.DeepGLM("y ~ x + z", waves, hidden=()).fit()
     assert fit.deviance < 0.7 * glm.deviance

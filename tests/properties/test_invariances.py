@@ -52,7 +52,7 @@ def glm(data: pd.DataFrame, name: str, formula: str = "y ~ x + z + g", **options
 
 def net(data: pd.DataFrame, name: str, formula: str = "y ~ x + z", **options: Any) -> Any:
     model = dg.DeepGLM(formula, data, family=family(name), hidden=(2,), **options)
-    return model.fit(starts=3, seed=1, n_jobs=1)
+    return model.fit(inference=None, starts=3, seed=1, n_jobs=1)
 
 
 def assert_same(a: Any, b: Any, rtol: float) -> None:
@@ -176,7 +176,7 @@ def test_units_of_measurement_do_not_change_a_fit(seed: int, scale: float, shift
 def test_units_may_start_in_any_order_and_sign(activation: str, seed: int) -> None:
     data = rows(seed, "Poisson", 100)
     model = dg.DeepGLM("y ~ x + z", data, family=dg.Poisson(), hidden=(2,), activation=activation)
-    first = model.fit(starts=3, n_jobs=1)
+    first = model.fit(inference=None, starts=3, n_jobs=1)
     theta = first.params.to_numpy().copy()
     turned = theta.copy()
     turned[3:6], turned[6:9], turned[9:] = theta[6:9], theta[3:6], theta[[10, 9]]
@@ -188,7 +188,7 @@ def test_units_may_start_in_any_order_and_sign(activation: str, seed: int) -> No
         turned[3:6] *= -1.0
         turned[9] *= -1.0
     assert model.loglike(turned) == pytest.approx(model.loglike(theta), rel=1e-12)
-    again = model.fit(start_params=turned, n_jobs=1)
+    again = model.fit(inference=None, start_params=turned, n_jobs=1)
     np.testing.assert_allclose(again.params, first.params, rtol=1e-5, atol=1e-5)
 
 
@@ -235,6 +235,6 @@ def test_threads_and_repetition_give_the_same_bits(
 def test_another_seed_may_take_another_way_to_the_same_optimum() -> None:
     data = rows(5, "Gaussian", 150)
     model = dg.DeepGLM("y ~ x + z", data, hidden=(1,))
-    a, b = (model.fit(seed=seed) for seed in (1, 2))
+    a, b = (model.fit(inference=None, seed=seed) for seed in (1, 2))
     assert not np.array_equal(a.params, b.params)
     np.testing.assert_allclose(a.params, b.params, rtol=1e-4, atol=1e-6)

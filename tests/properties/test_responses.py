@@ -25,12 +25,14 @@ CUTS = ("none|some", "some|more", "more|most")
 
 
 def fit(name: str, data: pd.DataFrame, terms: str = "x + z", **options: Any) -> Any:
-    return model(name, data, terms, **options).fit(starts=3, seed=1, n_jobs=1)
+    return model(name, data, terms, **options).fit(inference=None, starts=3, seed=1, n_jobs=1)
 
 
 def custom(formula: str, data: pd.DataFrame, family: Any, **options: Any) -> Any:
     options = {"hidden": (), **options}
-    return dg.DeepGLM(formula, data, family=family, **options).fit(starts=3, seed=1, n_jobs=1)
+    return dg.DeepGLM(formula, data, family=family, **options).fit(
+        inference=None, starts=3, seed=1, n_jobs=1
+    )
 
 
 def from_there(a: Any, formula: str, data: pd.DataFrame, family: Any, **options: Any) -> Any:
@@ -39,7 +41,7 @@ def from_there(a: Any, formula: str, data: pd.DataFrame, family: Any, **options:
     other = dg.DeepGLM(formula, data, family=family, **options)
     start = a.params.to_numpy()[: len(other.exog_names)]
     start = np.append(start, np.zeros(len(other.exog_names) - len(start)))
-    return other.fit(start_params=start, starts=0, n_jobs=1, scale=scale)
+    return other.fit(inference=None, start_params=start, starts=0, n_jobs=1, scale=scale)
 
 
 def assert_same(a: Any, b: Any, rtol: float) -> None:

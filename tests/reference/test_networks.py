@@ -83,7 +83,7 @@ def fitted(name, seed, **keywords):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return case.model().fit(seed=seed, scale=case.scale, **keywords)
+        return case.model().fit(inference=None, seed=seed, scale=case.scale, **keywords)
 
 
 def reached(name, seeds):
@@ -207,7 +207,7 @@ def test_softmax_network_is_that_of_nnet(size, decay, skip):
         penalty=dg.L2(2 * decay, intercepts=True),
         standardize=False,
     )
-    results = model.fit(seed=0)
+    results = model.fit(inference=None, seed=0)
     assert results.converged
     X, Y = data[INPUTS].to_numpy(), pd.get_dummies(data.species).to_numpy(dtype=float)
     options = (X, Y, size, skip, decay)

@@ -134,6 +134,29 @@ def fitted(
     return Pair(ours, theirs, data, kind)
 
 
+def column_wise(model: Any, theirs: Any, **options: Any) -> Any:
+    """Our fit to statsmodels' columns, so that every column of a factor moves alone as there.
+
+    Parameters
+    ----------
+    model
+        Our model, made by a formula.
+    theirs
+        statsmodels' result, which has its columns.
+    """
+    data = model._data
+    names = list(theirs.model.exog_names)[: theirs.model.exog.shape[1]]
+    exog = pd.DataFrame(np.asarray(theirs.model.exog), columns=names, index=data.index)
+    endog = data.endog
+    if data.levels:
+        labels = pd.Categorical.from_codes(data.endog.astype(int), list(data.levels))
+        endog = pd.Series(labels, index=data.index)
+    given = {role: variable.values for role, variable in data.variables.items()}
+    return dg.DeepGLM.from_arrays(
+        endog, exog, model.family, endog_name=model.endog_names, hidden=(), **given
+    ).fit(**options)
+
+
 def difference(a: Any, b: Any) -> float:
     """Largest difference relative to the largest value of the second."""
     a, b = np.asarray(a, dtype=float), np.asarray(b, dtype=float)

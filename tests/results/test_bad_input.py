@@ -211,8 +211,10 @@ def test_no_degrees_of_freedom_left() -> None:
     assert np.isnan(result.scale) and result.bse.isna().all()
     assert "no degrees of freedom" in result.withheld
     assert np.isnan(result.wald_test("x = 0").pvalue)
-    with pytest.raises(NotAvailableError, match="degrees of freedom"):
-        result.get_prediction()
+    predicted = result.get_prediction()
+    assert "degrees of freedom" in predicted.withheld and "degrees of freedom" in str(predicted)
+    frame = predicted.summary_frame()
+    assert np.allclose(frame["mean"], data.y) and frame.drop(columns="mean").isna().all(axis=None)
     assert "degrees of freedom" in str(result.summary()).replace("\n", " ")
 
 
@@ -220,7 +222,8 @@ def test_penalised_glm_has_no_statsmodels_equivalent(data: pd.DataFrame) -> None
     model = dg.DeepGLM("y ~ x + z", data, family=dg.Poisson(), hidden=(), penalty=dg.L2(5.0))
     result = model.fit()
     with pytest.raises(NotAvailableError, match="penalty=None"):
-        result.get_influence()
+        result.plot_added_variable("x")
+    assert result.get_influence(observed=False).hat_matrix_diag.sum() == pytest.approx(result.edf)
     with pytest.raises(NotAvailableError, match="penalised"):
         _ = result.llr
     assert result.edf < 3

@@ -54,7 +54,7 @@ def network(family: str, seed: int = 1, units: tuple[int, ...] = (3,)) -> Any:
     ours, options = OF[family]
     left = "y + failures" if family == "binomial" else "y"
     model = dg.DeepGLM(f"{left} ~ x + z", rows(family), ours, hidden=units, **options)
-    return model.fit(seed=seed, starts=1, n_jobs=1)
+    return model.fit(inference=None, seed=seed, starts=1, n_jobs=1)
 
 
 @cache

@@ -108,7 +108,7 @@ def test_arrays_without_labels_work_too() -> None:
     data = rows("gaussian")
     X = data[["x", "z"]].to_numpy()
     model = dg.DeepGLM.from_arrays(data.y.to_numpy(), X, hidden=(2,), add_constant=True)
-    fits = [model.fit(seed=seed, starts=1) for seed in SEEDS]
+    fits = [model.fit(inference=None, seed=seed, starts=1) for seed in SEEDS]
     got = average(fits).predict(X[:5])
     np.testing.assert_allclose(got, np.mean([f.predict(X[:5]) for f in fits], axis=0), rtol=1e-14)
     assert got.index.equals(pd.RangeIndex(5))

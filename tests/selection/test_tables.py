@@ -84,7 +84,7 @@ def test_layers_and_penalties_are_named() -> None:
     formula = "y ~ deep(x, units=(2, 2)) + deep(z, units=(2,))"
     options: dict[str, Any] = {"exposure": "e", "freq_weights": "w", "penalty": dg.L2(2, "hidden")}
     model = dg.DeepGLM(formula, rows("poisson"), dg.Poisson(), **options)
-    text = str(average(model.fit(starts=1), glm("poisson")))
+    text = str(average(model.fit(inference=None, starts=1), glm("poisson")))
     assert "2 tanh, 2 tanh + 2 tanh" in text
     assert "L2(2)" in text
 
@@ -93,7 +93,7 @@ def test_a_penalty_that_the_data_chose_is_shown_with_its_precisions() -> None:
     model = dg.DeepGLM("y ~ x + z", rows("gaussian"), penalty="evidence", var_weights="e")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        fit = model.fit(starts=1)
+        fit = model.fit(inference=None, starts=1)
     assert str(fit.penalty) in str(average(fit, glm("gaussian")))
     assert "dummies" in str(fit.penalty)
 
@@ -113,7 +113,7 @@ def test_a_fit_that_is_not_certified_is_named() -> None:
     model = network("poisson", 1).model
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        early = model.fit(starts=1, maxiter=1)
+        early = model.fit(inference=None, starts=1, maxiter=1)
     assert not early.converged
     avg = average({"good": network("poisson", 1), "early": early})
     assert not avg.converged

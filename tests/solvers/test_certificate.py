@@ -94,7 +94,7 @@ def network(**options):
 
 def test_a_maximum_is_certified_and_a_step_away_from_it_is_not():
     model = network(penalty=dg.L2(1.0, "hidden"), hidden=(1,))
-    results = model.fit(seed=0, starts=6, scale=0.25)
+    results = model.fit(inference=None, seed=0, starts=6, scale=0.25)
     objective, x = at(model, results.params, 0.25)
     assert certify(objective, x).certified
     off = x + 1e-3
@@ -107,7 +107,7 @@ def test_a_maximum_is_certified_and_a_step_away_from_it_is_not():
 @pytest.mark.parametrize("why", [Status.OUT_OF_TIME, Status.INTERRUPTED])
 def test_what_stopped_a_run_is_said_only_where_it_ended_early(why):
     model = network()
-    results = model.fit(seed=0, starts=6, scale=0.25)
+    results = model.fit(inference=None, seed=0, starts=6, scale=0.25)
     objective, x = at(model, results.params, 0.25)
     assert certify(objective, x, stopped=why).status is Status.CERTIFIED
     assert certify(objective, x + 1e-3, stopped=why).status is why
@@ -128,7 +128,7 @@ def test_every_status_has_a_sentence_and_all_but_one_a_remedy():
 
 def test_a_smaller_network_inside_a_larger_one_is_a_saddle():
     model = network(penalty=None, skip=False, hidden=(1,))
-    small = model.fit(seed=0, starts=6, scale=0.25).params
+    small = model.fit(inference=None, seed=0, starts=6, scale=0.25).params
     double = network(penalty=None, skip=False, hidden=(2,))
     # the same unit twice, its coefficient split
     p = small.to_numpy()
@@ -144,11 +144,15 @@ def test_a_step_is_a_supremum():
     x = np.r_[rng.uniform(-2, -1, 50), rng.uniform(1, 2, 50)]
     data = pd.DataFrame({"x": x, "y": np.sign(x) + 0.1 * rng.standard_normal(100)})
     model = dg.DeepGLM("y ~ x", data, hidden=(1,), skip=False, penalty=None)
-    results = model.fit(seed=0)
+    results = model.fit(inference=None, seed=0)
     assert results.certificate.status is Status.SATURATED
     assert results.certificate.saturated == ("layer1.unit1",)
     assert "layer1.unit1" in str(results.summary())
-    assert dg.DeepGLM("y ~ x", data, hidden=(1,), skip=False).fit(seed=0).certificate.certified
+    assert (
+        dg.DeepGLM("y ~ x", data, hidden=(1,), skip=False)
+        .fit(inference=None, seed=0)
+        .certificate.certified
+    )
 
 
 def test_an_unpenalised_unit_without_an_optimum_and_with_a_huge_slope_runs_away():
@@ -163,11 +167,17 @@ def test_an_unpenalised_unit_without_an_optimum_and_with_a_huge_slope_runs_away(
 @pytest.mark.parametrize("activation", ["tanh", "logistic"])
 def test_a_unit_that_a_ridge_shrinks_away_is_dead_and_no_supremum(alpha, activation):
     options = {"hidden": (3,), "activation": activation}
-    free = network(penalty=dg.L2(alpha), **options).fit(seed=0, starts=4).certificate
+    free = (
+        network(penalty=dg.L2(alpha), **options).fit(inference=None, seed=0, starts=4).certificate
+    )
     assert free.dead
     assert free.status is Status.FLAT  # nothing determines the intercept of a dead unit
     assert set(free.hardly_determined) <= {f"{unit}[Intercept]" for unit in free.dead}
-    held = network(penalty=dg.L2(alpha, "hidden"), **options).fit(seed=0, starts=4).certificate
+    held = (
+        network(penalty=dg.L2(alpha, "hidden"), **options)
+        .fit(inference=None, seed=0, starts=4)
+        .certificate
+    )
     assert held.certified and held.dead == free.dead
 
 
@@ -176,7 +186,9 @@ def test_a_network_that_fits_exactly_has_no_maximum(penalty):
     x = np.linspace(0, 1, 30)
     data = pd.DataFrame({"x": x, "y": np.tanh(4 * x - 2)})
     with pytest.warns(ConvergenceWarning, match="dispersion goes to zero|not a stationary"):
-        exact = dg.DeepGLM("y ~ x", data, hidden=(1,), penalty=penalty).fit(seed=0, starts=2)
+        exact = dg.DeepGLM("y ~ x", data, hidden=(1,), penalty=penalty).fit(
+            inference=None, seed=0, starts=2
+        )
     if not isinstance(penalty, dg.L2):
         assert exact.certificate.status is Status.EXACT_FIT
         assert exact.bse.isna().all()
@@ -187,7 +199,7 @@ def test_an_exact_fit_with_a_given_dispersion_is_certified():
     x = np.linspace(0, 1, 30)
     data = pd.DataFrame({"x": x, "y": np.tanh(4 * x - 2)})
     model = dg.DeepGLM("y ~ x", data, hidden=(1,), skip=False, penalty=None)
-    assert model.fit(seed=0, starts=2, scale=1.0).certificate.certified
+    assert model.fit(inference=None, seed=0, starts=2, scale=1.0).certificate.certified
 
 
 @pytest.mark.parametrize("family", ["Gaussian", "Gamma", "InverseGaussian"])
@@ -302,10 +314,10 @@ def test_separation_by_glm_terms_of_a_network_and_none_under_a_ridge():
     data = DATA.assign(y=(DATA.x > 0.2).astype(int))
     formula = "y ~ x + deep(z, units=(2,))"
     with pytest.warns(SeparationWarning, match="'x'"):
-        results = dg.DeepGLM(formula, data, dg.Binomial()).fit(seed=0, starts=2)
+        results = dg.DeepGLM(formula, data, dg.Binomial()).fit(inference=None, seed=0, starts=2)
     assert results.certificate.separating.index[0] == "x"
     ridge = dg.DeepGLM(formula, data, dg.Binomial(), penalty=dg.L2(1.0, True))
-    assert ridge.fit(seed=0, starts=2).certificate.separating.empty
+    assert ridge.fit(inference=None, seed=0, starts=2).certificate.separating.empty
 
 
 def test_large_counts_are_no_reason_to_look_for_separation(monkeypatch):
@@ -364,7 +376,7 @@ def test_a_fit_that_ends_on_a_kink_says_whether_it_is_an_optimum(activation):
     model = network(activation=activation, penalty=None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        results = model.fit(seed=0, starts=4, scale=0.25)
+        results = model.fit(inference=None, seed=0, starts=4, scale=0.25)
     objective, x = at(model, results.params, 0.25)
     verdict = certify(objective, x)
     if verdict.status is Status.STUCK_AT_A_KINK:

@@ -98,7 +98,7 @@ FITS: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
 def test_ctrl_c_keeps_the_best_point(name: str) -> None:
     options, how, at = FITS[name]
     with pytest.warns(ConvergenceWarning, match="keyboard.*start_params=results.params"):
-        results = model(**options).fit(progress=Press(at), **how)
+        results = model(**options).fit(inference=None, progress=Press(at), **how)
     assert results.certificate.status is Status.INTERRUPTED
     assert not results.converged
     assert np.isfinite(results.params).all() and np.isfinite(results.penalized_llf)
@@ -108,7 +108,7 @@ def test_ctrl_c_keeps_the_best_point(name: str) -> None:
     assert "keyboard" in str(results.summary())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        again = model(**options).fit(start_params=results.params)
+        again = model(**options).fit(inference=None, start_params=results.params)
     assert again.converged
     if results.penalty == again.penalty:
         assert again.penalized_llf > results.penalized_llf
@@ -125,7 +125,7 @@ def test_finished_starts_are_kept() -> None:
             press(news)
 
     with pytest.warns(StoppedWarning, match=r"Ctrl-C ended the search after \d+ starts"):
-        results = model().fit(starts=30, progress=at_the_ninth_start)
+        results = model().fit(inference=None, starts=30, progress=at_the_ninth_start)
     assert results.converged and results.bse.notna().all()
     starts = results.starts
     assert 4 <= len(starts) <= max(seen) < 30
@@ -139,7 +139,7 @@ def test_finished_starts_are_kept() -> None:
 @pytest.mark.parametrize("hidden", [(), (3,)])
 def test_a_second_ctrl_c_interrupts_at_once(hidden: tuple[int, ...]) -> None:
     with pytest.raises(KeyboardInterrupt):
-        model(hidden=hidden).fit(progress=Press(1, times=2))
+        model(hidden=hidden).fit(inference=None, progress=Press(1, times=2))
 
 
 def test_the_keyboard_is_given_back_after_an_error() -> None:
@@ -148,10 +148,10 @@ def test_the_keyboard_is_given_back_after_an_error() -> None:
         raise LookupError(news.stage)
 
     with pytest.raises(LookupError, match="start"):
-        model().fit(progress=fail)
+        model().fit(inference=None, progress=fail)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     with pytest.raises(dg.errors.SpecificationError):
-        model().fit(method="bfgs")
+        model().fit(inference=None, method="bfgs")
 
 
 @quiet
@@ -163,7 +163,7 @@ def test_a_fit_in_a_thread_leaves_the_keyboard_alone() -> None:
         seen.append(signal.getsignal(signal.SIGINT))
 
     def fit() -> None:
-        done.append(model().fit(starts=2, progress=look))
+        done.append(model().fit(inference=None, starts=2, progress=look))
 
     thread = threading.Thread(target=fit)
     thread.start()
@@ -177,7 +177,7 @@ def test_a_handler_of_the_users_own_is_left_alone() -> None:
     pressed: list[int] = []
     signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
     try:
-        results = model().fit(starts=2, progress=Press(2))
+        results = model().fit(inference=None, starts=2, progress=Press(2))
         assert results.converged
         assert pressed == [signal.SIGINT]
     finally:
@@ -204,7 +204,7 @@ SCRIPT = """
     rng = np.random.default_rng(0)
     data = pd.DataFrame(rng.standard_normal((20_000, 4)), columns=list("abcy"))
     model = dg.DeepGLM("y ~ a + b + c", data, hidden=(8,))
-    results = model.fit(starts=400, progress=lambda news: print(news, flush=True))
+    results = model.fit(inference=None, starts=400, progress=lambda news: print(news, flush=True))
     print("ended", results.certificate.status.name, len(results.starts), flush=True)
 """
 
@@ -248,7 +248,7 @@ def test_the_keyboard_of_a_terminal(presses: int) -> None:
 def test_no_time_at_all(name: str) -> None:
     options, how, _ = FITS[name]
     with pytest.warns(ConvergenceWarning, match="max_seconds"):
-        results = model(**options).fit(max_seconds=1e-9, **how)
+        results = model(**options).fit(inference=None, max_seconds=1e-9, **how)
     assert results.certificate.status is Status.OUT_OF_TIME
     assert np.isfinite(results.params).all() and np.isfinite(results.penalized_llf)
     assert np.isfinite(results.predict()).all()
@@ -263,7 +263,7 @@ def test_time_for_some_starts(monkeypatch: pytest.MonkeyPatch) -> None:
         clock[0] += float(np.isnan(news.value))
 
     with pytest.warns(StoppedWarning, match="max_seconds ended the search after"):
-        results = model().fit(starts=30, max_seconds=9.5, progress=tick)
+        results = model().fit(inference=None, starts=30, max_seconds=9.5, progress=tick)
     assert results.converged
     assert 4 <= len(results.starts) < 12
 
@@ -276,7 +276,7 @@ def test_time_for_some_starts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_function_is_told_how_far_the_fit_is(name: str) -> None:
     options, how, _ = FITS[name]
     told: list[Progress] = []
-    results = model(**options).fit(progress=told.append, **how)
+    results = model(**options).fit(inference=None, progress=told.append, **how)
     stages = list(dict.fromkeys(news.stage for news in told))
     first = {"glm": "GLM", "evidence": "evidence", "validation": "validation"}
     if options.get("hidden") == ():
@@ -296,7 +296,9 @@ def test_a_function_is_told_how_far_the_fit_is(name: str) -> None:
 def test_a_bar_is_drawn_and_wiped_off(
     hidden: tuple[int, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results = model(hidden=hidden).fit(progress=True, **({"starts": 3} if hidden else {}))
+    results = model(hidden=hidden).fit(
+        inference=None, progress=True, **({"starts": 3} if hidden else {})
+    )
     out, err = capsys.readouterr()
     assert results.converged
     assert out == ""
@@ -310,7 +312,7 @@ def test_a_bar_is_drawn_and_wiped_off(
 @quiet
 @pytest.mark.parametrize("progress", [None, False, np.False_])
 def test_silence(progress: Any, capsys: pytest.CaptureFixture[str]) -> None:
-    model().fit(starts=2, progress=progress)
+    model().fit(inference=None, starts=2, progress=progress)
     assert capsys.readouterr() == ("", "")
 
 
@@ -328,7 +330,7 @@ def test_a_bar_is_wiped_off_after_ctrl_c(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(progress._Shown, "__call__", pressing)
         with pytest.warns(ConvergenceWarning, match="keyboard"):
-            model(hidden=(6, 4)).fit(starts=5, progress=True)
+            model(hidden=(6, 4)).fit(inference=None, starts=5, progress=True)
     assert capsys.readouterr().err.split("\r")[-1] == ""
 
 
@@ -344,7 +346,8 @@ def test_a_bar_in_a_notebook(tmp_path: Path) -> None:
     code = """
         import deepglm as dg
         data = dg.datasets.load("mcycle")
-        results = dg.DeepGLM("accel ~ times", data, hidden=(3,)).fit(starts=6, progress=True)
+        model = dg.DeepGLM("accel ~ times", data, hidden=(3,))
+        results = model.fit(inference=None, starts=6, progress=True)
         print(results.converged)
     """
     cells = [nbformat.v4.new_code_cell(textwrap.dedent(code))]
@@ -368,7 +371,7 @@ def test_a_bar_in_a_notebook(tmp_path: Path) -> None:
 @pytest.mark.parametrize("response", FAMILIES)
 @pytest.mark.parametrize("method", ["scoring", "whitened", "fisher", "newton", "gradient"])
 def test_the_history_leads_to_the_estimate(response: str, method: str) -> None:
-    results = model(response).fit(method=method, starts=3)
+    results = model(response).fit(inference=None, method=method, starts=3)
     history = results.history
     assert list(history.columns) == ["phase", "penalized_llf", "decrement"]
     assert history.index.name == "step" and list(history.index) == list(range(len(history)))
@@ -406,7 +409,7 @@ def test_the_history_of_a_glm(response: str, scale: float | None) -> None:
 
 @quiet
 def test_the_table_of_starts() -> None:
-    results = model(hidden=(4,)).fit(starts=25, seed=3)
+    results = model(hidden=(4,)).fit(inference=None, starts=25, seed=3)
     starts = results.starts
     assert list(starts.columns) == [
         "origin",
@@ -439,7 +442,7 @@ def test_the_table_of_starts() -> None:
 @pytest.mark.parametrize("penalty", ["weak", "evidence", dg.L2(1.0, intercepts="hidden")])
 def test_modes_have_the_likelihood_that_they_say(response: str, penalty: Any) -> None:
     posed = model(response, hidden=(3,), penalty=penalty)
-    results = posed.fit(starts=20, seed=1)
+    results = posed.fit(inference=None, starts=20, seed=1)
     modes = results.modes
     assert list(modes.index) == posed.exog_names and list(modes.columns)[0] == 1
     said, hits = modes.attrs["penalized_llf"], modes.attrs["hits"]
@@ -466,7 +469,7 @@ def test_modes_have_the_likelihood_that_they_say(response: str, penalty: Any) ->
 @quiet
 def test_what_is_kept_is_small() -> None:
     """Some hundred starts and their histories, but no matrix of the coefficients' size."""
-    results = model(hidden=(6,)).fit(starts=60)
+    results = model(hidden=(6,)).fit(inference=None, starts=60)
     size = len(results.params)
     kept = results._estimate
     floats = sum(mode.params.size for mode in kept.modes)

@@ -33,7 +33,7 @@ def fit(formula="y ~ x + z + g", family=None, data=DATA, **options):
     options = {"hidden": (3,), "penalty": "evidence"} | options
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        return dg.DeepGLM(formula, data, family, **options).fit(**how)
+        return dg.DeepGLM(formula, data, family, **options).fit(inference=None, **how)
 
 
 def at(results):

@@ -42,7 +42,7 @@ def fit(name, **keywords):
     options.setdefault("hidden", (2,))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        return dg.DeepGLM(formula, DATA, family, **options).fit(**keywords)
+        return dg.DeepGLM(formula, DATA, family, **options).fit(inference=None, **keywords)
 
 
 @pytest.mark.parametrize("method", [m for m in METHODS if m != "auto"])
@@ -194,8 +194,8 @@ def test_whitened_and_scoring_agree_on_a_larger_network():
     model = dg.DeepGLM("count ~ x + z", data, dg.Poisson(), hidden=(8,), penalty=penalty)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        first = model.fit(method="whitened", seed=2, starts=2)
-        second = model.fit(method="scoring", start_params=first.params)
+        first = model.fit(inference=None, method="whitened", seed=2, starts=2)
+        second = model.fit(inference=None, method="scoring", start_params=first.params)
     assert first.certificate.certified
     assert second.certificate.certified
     assert first.penalized_llf == pytest.approx(second.penalized_llf, abs=1e-5)
@@ -222,7 +222,7 @@ def test_the_unit_of_the_response_does_not_matter(unit):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
         model = dg.DeepGLM("gaussian ~ x + z", data, hidden=(2,))
-        other = model.fit(seed=1, starts=12)
+        other = model.fit(inference=None, seed=1, starts=12)
     assert one.certificate.certified
     assert other.certificate.certified
     assert other.penalized_llf + n * np.log(unit) == pytest.approx(one.penalized_llf, abs=1e-6)
@@ -242,10 +242,10 @@ def test_one_relu_unit_does_not_let_a_saddle_pass(method):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
         warnings.simplefilter("ignore", ConvergenceWarning)
-        alone = dg.DeepGLM(f"y ~ x + {relu}", data).fit(seed=1, starts=10).params
+        alone = dg.DeepGLM(f"y ~ x + {relu}", data).fit(inference=None, seed=1, starts=10).params
         known = {k if "layer" not in k else f"deep2.{k}": v for k, v in alone.items()}
         start = [known.get(name, 0.0) for name in model.exog_names]
-        results = model.fit(method=method, start_params=start)
+        results = model.fit(inference=None, method=method, start_params=start)
     if results.certificate.certified:
         assert results.certificate.smallest_eigenvalue > 0
         assert results.penalized_llf > -50
@@ -265,9 +265,9 @@ def test_rows_on_the_kink_are_no_certified_maximum():
     model = dg.DeepGLM("y ~ z + deep(x, units=(2,), activation='relu')", data)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        params = model.fit(seed=1, starts=4).params.copy()
+        params = model.fit(inference=None, seed=1, starts=4).params.copy()
         params[[name for name in params.index if "[" in name and "unit" in name]] = 0.0
-        results = model.fit(start_params=params.to_numpy())
+        results = model.fit(inference=None, start_params=params.to_numpy())
     assert results.certificate.status is Status.STUCK_AT_A_KINK
     assert results.bse.isna().all()
 
@@ -275,6 +275,8 @@ def test_rows_on_the_kink_are_no_certified_maximum():
 @pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarning")
 def test_public_likelihood_is_what_the_fit_maximised():
     for rows in (25, 60):
-        results = dg.DeepGLM("gaussian ~ x", DATA[:rows], hidden=(4,)).fit(seed=0, starts=16)
+        results = dg.DeepGLM("gaussian ~ x", DATA[:rows], hidden=(4,)).fit(
+            inference=None, seed=0, starts=16
+        )
         model = results.model
         assert model.penalized_loglike(results.params) == pytest.approx(results.penalized_llf)

@@ -16,7 +16,7 @@ from deepglm.solvers import Control, Scoring
 from deepglm.solvers.multistart import Run, modes, optima
 from deepglm.solvers.nested import one_fewer, one_more, possible
 from deepglm.solvers.relaxed import FACTORS, relaxed
-from deepglm.solvers.starts import Starts, thinned
+from deepglm.solvers.starts import Starts, _quantiles, thinned
 
 
 def table(n=300, seed=0):
@@ -125,7 +125,9 @@ def test_units_that_carry_a_pin_are_not_exchanged():
 def test_the_table_of_starts():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        results = dg.DeepGLM("y ~ x + z", DATA, hidden=(3,), skip=False).fit(seed=0, starts=40)
+        results = dg.DeepGLM("y ~ x + z", DATA, hidden=(3,), skip=False).fit(
+            inference=None, seed=0, starts=40
+        )
     frame = results.starts
     assert list(frame.columns) == [
         "origin", "penalized_llf", "iterations", "status", "optimum", "hits",
@@ -163,6 +165,18 @@ def test_optima_are_told_apart_by_their_objective():
     ]
     assert optima(runs) == [1, 1, 2, 0, 3, 4]
     assert [mode.hits for mode in modes(runs)] == [2, 1]
+
+
+def test_weighted_quantiles_are_those_of_numpy():
+    rng = np.random.default_rng(0)
+    for n in (1, 2, 7, 50):
+        freq = np.r_[1.0, rng.integers(0, 4, n - 1)]
+        a, place = rng.standard_normal((3, n)).round(1), rng.uniform(size=3)
+        expected = [
+            np.quantile(row, p, method="inverted_cdf", weights=freq)
+            for row, p in zip(a, place, strict=True)
+        ]
+        np.testing.assert_array_equal(_quantiles(a, place, freq), expected)
 
 
 def test_many_rows_are_thinned_evenly():

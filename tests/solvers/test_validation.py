@@ -25,7 +25,9 @@ def table(n, seed=0, noise=0.5):
 def fit(data, penalty="validation", hidden=(3, 2), **how):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", SingleStartWarning)
-        return dg.DeepGLM("y ~ x + z + g", data, hidden=hidden, penalty=penalty).fit(**how)
+        return dg.DeepGLM("y ~ x + z + g", data, hidden=hidden, penalty=penalty).fit(
+            inference=None, **how
+        )
 
 
 def test_the_best_of_the_grid_is_kept_and_all_rows_are_fitted():

@@ -1,0 +1,1 @@
+"""Simulations that decide what the package may print: coverage, size and power."""
