@@ -39,6 +39,8 @@ def beside(model: Any, results: Any, seed: int) -> Beside:
     if len(inputs) * restricted.cost(problem, modes) <= AFFORDABLE:
         with suppress(NotAvailableError):  # a covariance for which there are no score tests
             found = found._replace(inputs=results.input_tests(seed=seed))
+    if not all(one.columns[0] for one in inputs.values()):
+        return found  # the GLM of the final layer lacks an input, and says nothing about this model
     columns = model.predictor.k_glm - int(model._intercept is not None)
     cost = float(model.nobs) * (model.predictor.k_glm + CANDIDATES) ** 2
     if not columns or cost > AFFORDABLE:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,8 @@ from deepglm.inference.fitted import Array
 from deepglm.inference.inputs import Levels
 from deepglm.inference.prediction import accepted
 from deepglm.results.estimated import Estimated, Labels, errors_note, measured
-from deepglm.results.margins import ESTIMANDS, chosen_inputs, one_of
+from deepglm.results.frozen import on_kept_rows
+from deepglm.results.margins import ESTIMANDS, chosen_inputs, one_of, zero_one
 from deepglm.results.places import Ground, ground_of, moves_aliased
 
 KINDS = ("difference", "ratio", "odds ratio")
@@ -76,17 +77,23 @@ def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
     family = results._numbers.fitted.given
     which = accepted(family, asked.which)
     ground = ground_of(results, which)
-    chosen = chosen_inputs(results, inputs)
-    if len(chosen) > 1 and not (asked.low is None and asked.high is None):
+    if kind == "odds ratio" and family.reading not in _OF_CLASSES:
         raise SpecificationError(
-            "low= and high= are values of one input; give one, or by= for several."
+            f"kind='odds ratio' is for probabilities, and the {family.name} family has means; use "
+            "kind='ratio' for risk and rate ratios."
         )
-    data = results._model._data
-    pairs = [
-        _Pair(*values, moves_aliased(data, one))
-        for one in chosen
-        for values in _pairs(ground, one, asked)
-    ]
+    data, pairs, out_of_reach = results._model._data, [], []
+    for one, wanted in _wanted(results, inputs, asked):
+        try:
+            found_pairs = _pairs(ground, one, wanted)
+        except DataError as error:
+            if inputs is not None:
+                raise
+            out_of_reach.append(f"{one.name}: {error}")
+            continue
+        pairs += [_Pair(*values, moves_aliased(data, one)) for values in found_pairs]
+    if not pairs:
+        raise DataError(" ".join(out_of_reach))
     names, weighting = _weighting(results, asked)
     averages = _averages(ground, pairs, weighting, kind)
     functional = averages.functional(x == "random")
@@ -101,7 +108,35 @@ def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
         )
     index = _index([pair.name for pair in pairs], family.statistic_labels(which), names)
     labels = _labels(results, asked, which, kind, x)
+    labels = replace(labels, notes=(*labels.notes, *out_of_reach))
     return Estimated(index, found.values, found.cov, labels.with_unknown(index, found.unknown))
+
+
+_OF_CLASSES = ("proportion", "classes", "ordered")
+
+
+def _wanted(results: Any, inputs: Any, asked: Asked) -> list[tuple[Input, Asked]]:
+    """Every input that is compared, and at which values."""
+    chosen = chosen_inputs(results, list(inputs) if isinstance(inputs, Mapping) else inputs)
+    given = asked.low is not None or asked.high is not None
+    if isinstance(inputs, Mapping):
+        if given:
+            raise SpecificationError("low= and high= stand beside a mapping that has the values.")
+        return [(one, _between(one, inputs[one.name], asked)) for one in chosen]
+    if len(chosen) > 1 and given:
+        raise SpecificationError(
+            "low= and high= are values of one input. Give one, or by= for several, or a mapping of "
+            "names to pairs, as in {'age': (40, 60)}."
+        )
+    return [(one, asked) for one in chosen]
+
+
+def _between(one: Input, values: Any, asked: Asked) -> Asked:
+    if isinstance(values, str) or np.shape(values) != (2,):
+        raise SpecificationError(
+            f"{one.name!r} has {values!r}, and a pair is needed, the low and the high value."
+        )
+    return replace(asked, low=values[0], high=values[1])
 
 
 def _pairs(ground: Ground, one: Input, asked: Asked) -> list[_Values]:
@@ -120,7 +155,11 @@ def _pairs(ground: Ground, one: Input, asked: Asked) -> list[_Values]:
         name = f"{one.name}[{asked.high} vs {asked.low}]"
         return [(name, ground.at(one, asked.high), ground.at(one, asked.low))]
     x, share = ground.values(one.name), ground.share
-    if asked.by == "sd":
+    if isinstance(asked.by, str) and asked.by != "sd" or np.ndim(asked.by) > 0:
+        raise SpecificationError(f"by={asked.by!r}: accepted are 'sd' and a number.")
+    if isinstance(asked.by, str) and zero_one(x):
+        return [(f"{one.name}[1 vs 0]", ground.at(one, 1.0), ground.at(one, 0.0))]
+    if isinstance(asked.by, str):
         by, name = float(np.sqrt(share @ (x - share @ x) ** 2)), f"{one.name}[+1 sd]"
     else:
         by = float(as_floats(asked.by, "by"))
@@ -212,10 +251,8 @@ def _groups(results: Any, groups: Any) -> Any:
             f"groups={groups!r} is not a variable that the model keeps; it keeps "
             f"{', '.join(data.inputs)}. Pass the values, as in groups=data[{groups!r}]."
         )
-    if isinstance(groups, pd.Series) and len(groups) != n and groups.index.is_unique:
-        if not index.isin(groups.index).all():
-            raise DataError("groups has no entry for some rows of the model; give all of them.")
-        groups = groups.loc[index]
+    if isinstance(groups, pd.Series):
+        groups = on_kept_rows({"groups": groups}, index)["groups"]
     values = np.asarray(groups)
     if values.shape != (n,):
         raise DataError(

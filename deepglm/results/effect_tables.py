@@ -44,7 +44,8 @@ def _effects(results: Any, alpha: float) -> EffectTable:
     effects, errors = np.atleast_1d(margins.margeff), np.atleast_1d(margins.margeff_se)
     names, which = list(margins.results.model.exog_names), margins.results._names
     limits = np.asarray(margins.conf_int(alpha))
-    if effects.ndim == 2:  # a row for every input and class
+    effects_of_classes = effects.ndim == 2
+    if effects_of_classes:  # a row for every input and class
         names = [f"{name}, {one}" for name in names for one in which]
         effects, errors = effects.ravel(), errors.ravel()
         limits = limits.swapaxes(1, 2).reshape(-1, 2)
@@ -57,16 +58,33 @@ def _effects(results: Any, alpha: float) -> EffectTable:
         },
         index=names,
     )
+    which_of = "the probability of each class" if effects_of_classes else "the mean"
+    title = f"Average effects of the inputs on {which_of}, in the population"
     tests = results._beside.inputs
-    if tests is not None:
-        inputs = [_input_of(name, list(tests.index)) for name in names]
-        first = [one not in inputs[:k] for k, one in enumerate(inputs)]
-        for label, column in (("P 1st order", "pvalue"), ("P any form", "pvalue_any")):
-            frame[label] = [
-                float(tests[column][one]) if new and one is not None else np.nan
-                for one, new in zip(inputs, first, strict=True)
-            ]
-    return EffectTable("Average effects of the inputs on the mean, in the population", frame)
+    return EffectTable(title, frame if tests is None else _with_tests(frame, tests))
+
+
+def _with_tests(frame: pd.DataFrame, tests: pd.DataFrame) -> pd.DataFrame:
+    """Effects with the p-values of their inputs, on a line of its own where there are several."""
+    inputs = [_input_of(name, list(tests.index)) for name in frame.index]
+    names: list[str] = []
+    values: list[list[float]] = []
+    nothing = [np.nan] * frame.shape[1]
+    for name, one, row in zip(frame.index, inputs, frame.to_numpy().tolist(), strict=True):
+        p = [np.nan] * 2 if one is None else [float(tests[p][one]) for p in _TESTS.values()]
+        if inputs.count(one) == 1:
+            names.append(name)
+            values.append([*row, *p])
+            continue
+        if str(one) not in names:
+            names.append(str(one))
+            values.append([*nothing, *p])
+        names.append(f"  {name}")
+        values.append([*row, np.nan, np.nan])
+    return pd.DataFrame(values, index=names, columns=[*frame.columns, *_TESTS])
+
+
+_TESTS = {"P 1st order": "pvalue", "P any form": "pvalue_any"}
 
 
 def _input_of(name: str, inputs: list[str]) -> str | None:

@@ -27,7 +27,7 @@ class Effects(Frozen):
         at: str = "overall",
         method: str = "dydx",
         atexog: Any = None,
-        dummy: bool = False,
+        dummy: bool | None = None,
         count: bool = False,
         *,
         x: str = "random",
@@ -53,7 +53,9 @@ class Effects(Frozen):
             for the name. For a model from arrays also a matrix of columns.
         dummy, count
             Take numeric inputs of 0 and 1, or of whole numbers, as differences in place of
-            derivatives.
+            derivatives. By default those of 0 and 1 are differences in a model with hidden layers,
+            whose derivatives between the two say little, and derivatives without, as in statsmodels
+            and R.
         x
             "random": the average in the population that the rows come from, whose standard error
             has a part for the sampling of the rows; "fixed": the average over these rows, as R's
@@ -133,10 +135,12 @@ class Effects(Frozen):
         Parameters
         ----------
         inputs
-            Names of the inputs; all by default.
+            Names of the inputs, all by default; or a mapping of names to pairs of a low and a high
+            value, as in ``{"age": (40, 60), "smoke": (0, 1)}``.
         low, high
             Two values or levels of one input. By default every level of a factor against its
-            reference, and a number at its own value against `by` more.
+            reference, 1 against 0 for a number that is nothing else, and another number at its own
+            value against `by` more.
         by
             How far numbers move: "sd", one standard deviation, or a number.
         kind

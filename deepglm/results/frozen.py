@@ -110,14 +110,14 @@ def check_covariance(
 def on_kept_rows(options: Mapping[str, Any] | None, index: pd.Index) -> dict[str, Any]:
     """Align labelled clusters and times with the rows that were kept.
 
-    A Series (or frame) that has more rows than the fit is looked up by its index, so that rows
-    dropped for a missing value need not be dropped by hand.
+    A Series (or frame) whose index has the labels of all rows is looked up by them, so that rows
+    dropped for a missing value need not be dropped by hand, and their order does not matter.
     """
     aligned = dict(options or {})
     for key in ("groups", "time"):
         given = aligned.get(key)
         if isinstance(given, pd.Series | pd.DataFrame):
-            if len(given) != len(index) and given.index.is_unique and index.isin(given.index).all():
+            if given.index.is_unique and index.isin(given.index).all():
                 given = given.loc[index]
             aligned[key] = given.to_numpy()
     return aligned

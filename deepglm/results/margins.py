@@ -178,13 +178,15 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
         at: str = "overall",
         method: str = "dydx",
         atexog: Any = None,
-        dummy: bool = False,
+        dummy: bool | None = None,
         count: bool = False,
         x: str = "random",
         inputs: Any = None,
     ) -> None:
         """Compute the effects (see ``DeepGLMResults.get_margeff``)."""
         self._reset()
+        proportional = str(method).lower() in ("dyex", "eyex")
+        dummy = self._fit._deep and not proportional if dummy is None else dummy
         at, method = one_of(at, AT, "at"), one_of(method, METHODS, "method")
         x = one_of(x, ESTIMANDS, "x")
         if (dummy or count) and method in ("dyex", "eyex"):
@@ -289,6 +291,8 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
             notes.append("Averages over the population that the rows come from (x='random').")
         else:
             notes.append("Averages over these rows, taken as fixed (x='fixed').")
+        if np.ptp(self._fit.model.n_trials) > 0:
+            notes.append("Every row counts once, whatever its trials.")
         notes.append(errors_note(uncertainty, self._fit._why_not))
         if not self._tested:
             notes.append("z and P are shown for at='overall' and x='random' only: hidden layers.")
@@ -303,6 +307,11 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
         return notes
 
 
+def zero_one(x: Array) -> bool:
+    """Whether a numeric input is 0 or 1 in every row, and both."""
+    return set(np.unique(x)) == {0.0, 1.0}
+
+
 def _add(effects: EffectSet, one: Input, method: str, dummy: bool, count: bool) -> None:
     proportional = method in ("dyex", "eyex")
     if one.is_factor:
@@ -312,7 +321,7 @@ def _add(effects: EffectSet, one: Input, method: str, dummy: bool, count: bool) 
             effects.levels(one)
         return
     x = effects.ground.values(one.name) if dummy or count else np.empty(0)
-    if dummy and set(np.unique(x)) == {0.0, 1.0}:
+    if dummy and zero_one(x):
         effects.difference(one.name, one, 1.0, 0.0)
     elif count and (x % 1 == 0).all() and (x >= 0).all() and not set(np.unique(x)) <= {0.0, 1.0}:
         effects.difference(one.name, one, x + 1.0, x - 1.0, 2.0)
@@ -329,7 +338,7 @@ def effect_functional(results: Any) -> tuple[list[str], Functional]:
     which = family.statistics[0]
     effects = EffectSet(ground_of(results, which, False, "overall", None))
     for one in chosen_inputs(results, None):
-        _add(effects, one, "dydx", False, False)
+        _add(effects, one, "dydx", results._deep, False)
     outcomes = family.statistic_labels(which) or ("",)
     names = [name for name in effects.names if name not in effects.reasons]
     labels = [f"{name}, {out}" if out else name for name in names for out in map(str, outcomes)]

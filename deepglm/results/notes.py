@@ -186,8 +186,8 @@ def _inference(results: Any) -> Iterator[str]:
     if beside.inputs is not None:
         yield (
             "P: score tests from the fit without the input, of first order (blind to U shapes) and "
-            "of any form (powers and products added). A large one says that these data show no "
-            "effect, not that there is none"
+            "of any form (powers and products added). They ask for any effect, the interval is of "
+            "the average one. A large P says that these data show no effect, not that there is none"
         )
     yield from _cost(results)
 

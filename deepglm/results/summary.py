@@ -224,10 +224,18 @@ def _inferred(table: EffectTable) -> SimpleTable:
         [share(x) if p else number(x) for x, p in zip(row, shares, strict=True)]
         for row in table.frame.to_numpy(dtype=float)
     ]
+    cells = [
+        ["" if cell == "-" else cell for cell in row] if _only_p(row) else row for row in cells
+    ]
     rows = [str(name) for name in table.frame.index]
     return SimpleTable(
         cells, list(table.frame.columns), rows, title=table.title, txt_fmt=_LAYER_FORMAT
     )
+
+
+def _only_p(row: list[str]) -> bool:
+    """Whether a line holds the p-values of an input whose effects follow."""
+    return row[:-2] == ["-"] * (len(row) - 2) and any(row[-2:])
 
 
 def share(p: float) -> str:

@@ -38,9 +38,14 @@ def test_differences_are_those_of_predictions(counts: Any) -> None:
         "z[+1 sd]",
         "g[b vs a]",
         "g[c vs a]",
-        "d[+1 sd]",
+        "d[1 vs 0]",
         "k[+1 sd]",
     ]
+    expected = average(counts, rows.assign(d=1)) - average(counts, rows.assign(d=0))
+    assert found["d[1 vs 0]"] == pytest.approx(expected, rel=1e-10)
+    both = counts.compare({"x": (1.0, 3.0), "d": (0, 1)}).estimate
+    assert list(both.index) == ["x[3.0 vs 1.0]", "d[1 vs 0]"]
+    assert both["d[1 vs 0]"] == pytest.approx(expected, rel=1e-10)
     sd = np.sqrt(np.cov(rows.x, aweights=rows.times, ddof=0))
     expected = average(counts, rows.assign(x=rows.x + sd)) - average(counts, rows)
     assert found["x[+1 sd]"] == pytest.approx(expected, rel=1e-10)
@@ -162,7 +167,10 @@ def test_what_cannot_be_compared(counts: Any, glm: Any) -> None:
         ({"groups": np.ones(3)}, "one label for every row", DataError),
         ({"groups": pd.Series(np.r_[np.nan, np.ones(N - 1)])}, "missing in row 0", DataError),
         ({"per": "year"}, "accepted is 'exposure'", SpecificationError),
-        ({"by": "iqr"}, "by", DataError),
+        ({"by": "iqr"}, "by='iqr'", SpecificationError),
+        ({"by": [1.0, 2.0]}, "by=", SpecificationError),
+        ({"inputs": {"x": 3.0}}, "a pair is needed", SpecificationError),
+        ({"kind": "odds ratio"}, "for probabilities", SpecificationError),
     ):
         with pytest.raises(kind, match=match):
             counts.compare(**what)

@@ -78,8 +78,12 @@ def test_effects_of_a_network_are_those_of_its_predictions(counts: Any) -> None:
     margins = counts.get_margeff()
     frame = margins.summary_frame()
     assert list(frame.index) == ["x", "z", "g[b]", "g[c]", "d", "k"]
-    for name in ("x", "z", "d", "k"):
+    for name in ("x", "z", "k"):
         assert frame.loc[name, "dy/dx"] == pytest.approx(moved(counts, name), rel=1e-7)
+    # nothing lies between 0 and 1
+    assert frame.loc["d", "dy/dx"] == pytest.approx(between(counts, "d", 1, 0), rel=1e-12)
+    slope = counts.get_margeff(dummy=False, inputs="d").margeff
+    assert slope == pytest.approx(moved(counts, "d"), rel=1e-7)
     for level in ("b", "c"):
         expected = between(counts, "g", level, "a")
         assert frame.loc[f"g[{level}]", "dy/dx"] == pytest.approx(expected, rel=1e-12)
@@ -134,7 +138,7 @@ def test_effects_in_every_row(counts: Any) -> None:
 def test_values_in_place_of_inputs(counts: Any) -> None:
     """Interactions of what is replaced are replaced as well."""
     rows = table().assign(g="b", x=1.0)
-    margins = counts.get_margeff(atexog={"g": "b", "x": 1.0}, inputs=["d", "x"])
+    margins = counts.get_margeff(atexog={"g": "b", "x": 1.0}, inputs=["d", "x"], dummy=False)
     for k, name in enumerate(("d", "x")):
         up, down = (average(counts, rows.assign(**{name: rows[name] + s * H})) for s in (1, -1))
         assert margins.margeff[k] == pytest.approx((up - down) / (2 * H), rel=1e-6)
