@@ -129,18 +129,7 @@ def _one_way(groups: Any) -> Codes:
         raise NotAvailableError(
             "score tests are robust to one way of clustering; give one column of groups."
         )
-    codes = np.unique(values, return_inverse=True)[1].ravel()
-    if codes.max() == 0:
-        raise SpecificationError(
-            "groups has one cluster, and the scores of one cluster have no variance. Give the "
-            "groups that are independent of each other."
-        )
-    if np.bincount(codes).max() == 1:
-        raise SpecificationError(
-            "groups has one row in every cluster, so that nothing is clustered. Use "
-            "cov_type='HC0', or give the groups that rows belong to."
-        )
-    return np.asarray(codes)
+    return np.asarray(np.unique(values, return_inverse=True)[1].ravel())
 
 
 class Tested(Frozen):

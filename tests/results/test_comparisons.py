@@ -176,7 +176,7 @@ def test_what_cannot_be_compared(counts: Any, glm: Any) -> None:
             counts.compare(**what)
     with pytest.raises(SpecificationError, match="above zero"):
         gaussian.compare(kind="ratio")
-    with pytest.raises(SpecificationError, match="between 0 and 1"):
+    with pytest.raises(SpecificationError, match="for probabilities"):
         glm.compare("x", 0, 10, kind="odds ratio")
     with pytest.raises(NotAvailableError, match="this model has none"):
         gaussian.compare(per="exposure")
