@@ -102,6 +102,14 @@ class CovarianceRequest:
         """Whether the covariance takes the model's variance function to be right."""
         return self.name in TRUSTING
 
+    def same_as(self, other: CovarianceRequest) -> bool:
+        """Whether it asks for the same."""
+        return (
+            self.name == other.name
+            and self.options.keys() == other.options.keys()
+            and all(np.array_equal(self.options[key], other.options[key]) for key in self.options)
+        )
+
     @property
     def one_way(self) -> bool:
         """Whether rows are clustered, and in one way."""

@@ -26,3 +26,10 @@ class Beside(NamedTuple):
     glm_deviance: float = float("nan")
     glm_edf: float = float("nan")
     linearity: pd.DataFrame | None = None
+    dropped: bool = False
+    """Whether tests were made under another covariance, and are not there for that reason."""
+
+    def without_tests(self) -> Beside:
+        """The same for another covariance, which the tests do not know."""
+        had = self.inputs is not None or self.linearity is not None
+        return self._replace(inputs=None, linearity=None, dropped=had or self.dropped)

@@ -69,7 +69,8 @@ class Distributions(RowWise):
         exog, exposure, offset
             As in :meth:`predict`.
         var_weights, n_trials
-            By default those of the rows kept, and one for new rows.
+            By default those of the rows kept, and one for new rows. Of a proportion whole weights
+            are numbers of trials.
 
         Notes
         -----
@@ -139,9 +140,15 @@ class Distributions(RowWise):
         if kept and weights is None:  # a row without trials has no weight, and one here
             some = data.trials > 0
             weights = np.divide(data.rows.weight, data.trials, out=np.ones(m), where=some)
-        if kept and trials is None:
+        given = trials is not None
+        if kept and not given:
             trials = data.trials
-        return _per_row("var_weights", weights, m), _per_row("n_trials", trials, m)
+        weight, count = _per_row("var_weights", weights, m), _per_row("n_trials", trials, m)
+        total = weight * count
+        binomial = self._numbers.fitted.given.reading == "proportion" and not given
+        if binomial and (total == np.rint(total)).all() and (total >= 1).all():
+            return np.ones(m), total  # the weight of a proportion is its number of trials
+        return weight, count
 
     def predict_quantiles(
         self,

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from statsmodels.base.model import LikelihoodModelResults
 
+from deepglm.errors import DataError
 from deepglm.families import Family
 from deepglm.inference import CovarianceRequest, check_rows, read_request
 from deepglm.inference.fitted import Array
@@ -120,4 +121,18 @@ def on_kept_rows(options: Mapping[str, Any] | None, index: pd.Index) -> dict[str
             if given.index.is_unique and index.isin(given.index).all():
                 given = given.loc[index]
             aligned[key] = given.to_numpy()
+        if aligned.get(key) is not None:
+            _refuse_missing(key, aligned[key], index)
     return aligned
+
+
+def _refuse_missing(key: str, values: Any, index: pd.Index) -> None:
+    """Raise for a row without a cluster or a time."""
+    known = np.asarray(pd.notna(np.asarray(values, dtype=object)))
+    missing = ~known.reshape(len(known), -1).all(axis=1)
+    if missing.any() and len(missing) == len(index):
+        row = index[int(np.argmax(missing))]
+        raise DataError(
+            f"{key} has no label in row {row!r}. Give every row one, or leave such rows out with "
+            "subset=."
+        )

@@ -189,6 +189,8 @@ def _inference(results: Any) -> Iterator[str]:
             "of any form (powers and products added). They ask for any effect, the interval is of "
             "the average one. A large P says that these data show no effect, not that there is none"
         )
+    elif beside.dropped:
+        yield "P: not made under this covariance; input_tests() makes them"
     yield from _cost(results)
 
 

@@ -185,8 +185,9 @@ class Resampling(Frozen):
         Returns
         -------
         DeepGLMResults
-            Standard errors are standard deviations over the refits that converged, and never less
-            than those of the delta method. ``inference`` counts the ones that did not.
+            Standard errors are standard deviations over the refits that converged; those of
+            effects, curves and predictions are never less than the delta method's. ``inference``
+            counts the refits that did not converge.
 
         Notes
         -----
@@ -230,6 +231,8 @@ class Resampling(Frozen):
     def _with_draws(self, draws: Draws | None, by_draws: bool = True) -> Any:
         other = self.get_robustcov_results(self._request.name, **self._request.options)
         other._draws, other._by_draws = draws, by_draws
+        if draws is not None and draws.plan.kind not in _fitting(self._request):
+            other._beside = other._beside.without_tests()
         return other
 
     def _drawn(
@@ -346,23 +349,30 @@ class Resampling(Frozen):
         names, codes = np.unique(labels, return_inverse=True)
         if len(names) < 2:
             raise SpecificationError(
-                f"groups has the one cluster {names[0]!r}; resampling needs several. Use "
+                f"groups has the one cluster {names[0]}; resampling needs several. Use "
                 "kind='weights'."
             )
         return np.asarray(codes.ravel())
 
     def _responses(self) -> Callable[[np.random.Generator], Array]:
         """Draws responses from the fitted distribution."""
-        law = self.get_distribution()
-        family, trials = self._numbers.fitted.given, self._model.n_trials
+        fitted, n = self._numbers.fitted, self._numbers.fitted.rows.n
+        family = fitted.given
+        why = ""
         if not isinstance(family, MeanFamily):
+            why = f"responses of the {family.name} family are not drawn"
+        elif not np.isin(fitted.rows.freq, (0.0, 1.0)).all():
+            why = "a row with a frequency stands for several responses; repeat the rows instead"
+        else:
+            laws = self._response_laws(None, n, None, None)
+            why = laws.left_out
+        if why:
             raise NotAvailableError(
-                f"kind='parametric': not for the {family.name} family; use kind='weights'."
+                f"a parametric bootstrap: {why.rstrip('.')}. Use bootstrap(kind='weights')."
             )
-        n = self._numbers.fitted.rows.n
+        law, units = laws.make(fitted.etas, slice(None)), laws.units
 
         def drawn(rng: np.random.Generator) -> Array:
-            values = np.asarray(law.rvs(size=n, random_state=rng), dtype=float)
-            return values / np.maximum(trials, 1.0) if family.reading == "proportion" else values
+            return np.asarray(law.rvs(size=n, random_state=rng) / units, dtype=float)
 
         return drawn

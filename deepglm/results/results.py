@@ -93,7 +93,9 @@ class DeepGLMResults(Hypotheses, LinearRestrictions, Diagnostics, Intervals, Eff
             self.use_t if use_t is None else use_t,
         )
         other._numbers = self._numbers
-        other._draws, other._inference, other._beside = self._draws, self._inference, self._beside
+        other._draws, other._inference = self._draws, self._inference
+        same = other._request.same_as(self._request)
+        other._beside = self._beside if same else self._beside.without_tests()
         return other
 
     # -- reports ----------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import deepglm as dg
-from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.errors import DataError, NotAvailableError, SpecificationError
 from deepglm.execution import workers
 from deepglm.families import Level
 from deepglm.inference import resampling
@@ -188,3 +188,55 @@ def test_no_inference_is_no_inference(frame):
     assert fit._uncertainty is None
     with pytest.raises(SpecificationError, match="'auto', 'delta', 'bootstrap' and None"):
         dg.DeepGLM("y ~ x1 + x2", frame, hidden=(2,)).fit(inference="always")
+
+
+def test_parametric_refits_of_proportions_know_the_trials():
+    rng = np.random.default_rng(1)
+    x, trials = rng.normal(size=80), rng.integers(5, 20, 80)
+    won = rng.binomial(trials, 1 / (1 + np.exp(-x)))
+    data = pd.DataFrame({"x": x, "n": trials, "won": won, "lost": trials - won, "p": won / trials})
+    counts = dg.DeepGLM("won + lost ~ x", data, dg.Binomial(), hidden=()).fit()
+    shares = dg.DeepGLM("p ~ x", data, dg.Binomial(), hidden=(), var_weights="n").fit()
+    a, b = (fit.bootstrap(n=60, kind="parametric", seed=1).bse for fit in (counts, shares))
+    assert b.to_numpy() == pytest.approx(a.to_numpy(), rel=1e-12)
+    assert (a / counts.bse).to_numpy() == pytest.approx(np.ones(2), abs=0.25)
+    assert shares.simulate(seed=3).equals(counts.simulate(seed=3))
+    frames = [fit.get_prediction().summary_frame() for fit in (counts, shares)]
+    pd.testing.assert_frame_equal(*frames)
+
+
+def test_no_parametric_refits_where_nothing_can_be_drawn(frame):
+    data = frame.assign(count=np.arange(150) % 4, times=np.arange(150) % 3 + 1)
+    quasi = dg.DeepGLM("count ~ x1", data, dg.Poisson(), hidden=()).fit(scale="X2")
+    with pytest.raises(NotAvailableError, match="dispersion"):
+        quasi.bootstrap(n=20, kind="parametric")
+    often = dg.DeepGLM("count ~ x1", data, dg.Poisson(), hidden=(), freq_weights="times").fit()
+    with pytest.raises(NotAvailableError, match="repeat the rows"):
+        often.bootstrap(n=20, kind="parametric")
+
+
+def test_rows_without_a_label_are_named(frame):
+    glm = dg.DeepGLM("y ~ x1", frame, hidden=()).fit()
+    groups = frame["g"].astype(float)
+    groups[7] = np.nan
+    for make in (
+        lambda: glm.bootstrap(n=20, groups=groups),
+        lambda: glm.get_robustcov_results("cluster", groups=groups),
+    ):
+        with pytest.raises(DataError, match="no label in row 7"):
+            make()
+
+
+def test_p_values_of_another_covariance_are_not_shown(frame):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit = dg.DeepGLM("y ~ x1 + x2", frame, hidden=(2,)).fit(starts=3, inference="delta")
+    assert "P any form" in str(fit.summary())
+    assert "P any form" in str(fit.bootstrap(n=20).summary())
+    for other in (
+        fit.get_robustcov_results("cluster", groups=frame["g"]),
+        fit.bootstrap(n=20, groups=frame["g"]),
+    ):
+        text = str(other.summary())
+        assert "P any form" not in text
+        assert "P: not made under this covariance" in text
