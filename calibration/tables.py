@@ -59,7 +59,8 @@ INTRODUCTION = """\
 Every number is over all samples of the cell, with its Monte Carlo error in brackets. An interval
 that was withheld counts as a miss. ``skip`` cells have the terms of the GLM in the final layer,
 ``plain`` cells do not. Designs, coefficients, seeds and gates are in ``calibration/`` of the
-repository; ``make calibration`` runs everything again.
+repository; ``make calibration`` runs everything again. Of a cell with fewer samples than its
+full number this is a first look: its Monte Carlo errors say how much it can decide.
 """
 
 
@@ -69,7 +70,7 @@ def page(group: str, cells: Iterable[tuple[Cell, list[Record]]]) -> str:
     title = group[0].upper() + group[1:]
     parts = [f"{title}\n{'=' * len(title)}\n", INTRODUCTION]
     rows = [
-        (cell.name, str(len(records)), _gates(cell), verdict(cell, lines))
+        (cell.name, f"{len(records)} of {cell.runs}", _gates(cell), verdict(cell, lines))
         for cell, records, lines in measured
     ]
     parts.append(table("Gates", ("cell", "samples", "gates", "verdict"), rows))
@@ -120,11 +121,15 @@ def write(records: Path = RECORDS, pages: Path = PAGES) -> list[str]:
     pages.mkdir(parents=True, exist_ok=True)
     for group, cells in groups.items():
         (pages / f"{slug(group)}.rst").write_text(page(group, cells))
-    listed = "\n".join(f"   {slug(group)}" for group in groups)
+    names = [slug(group) for group in groups]
+    names += [name for name in ("real_data",) if (pages / f"{name}.rst").exists()]
+    listed = "\n".join(f"   {name}" for name in names)
+    waiting = sorted({cell.group for cell in CELLS.values()} - set(groups))
     (pages / "index.rst").write_text(
         "Calibration\n===========\n\n"
-        "What the package prints was simulated first, against truths that are known.\n\n"
+        "What the package prints is simulated against truths that are known.\n\n"
         f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
+        + (f"\nNot run yet: {', '.join(waiting)}.\n" if waiting else "")
     )
     return [
         f"{cell.name} ({len(found)}): {verdict(cell, lines_of(found, cell))}"

@@ -15,7 +15,7 @@ from deepglm import formula as fm
 from deepglm.data.columns import ColumnSource, PlainColumns
 from deepglm.data.inputs import Input, is_variable
 from deepglm.data.standardise import Standardisation
-from deepglm.errors import FormulaError, NotAvailableError, SpecificationError
+from deepglm.errors import DataError, FormulaError, NotAvailableError, SpecificationError
 from deepglm.formula.columns import listed
 
 Array = npt.NDArray[np.float64]
@@ -75,7 +75,8 @@ class Change:
     @classmethod
     def of(cls, numbers: Numbers, values: Array) -> Change:
         """From (c, n) values, or (c, 1) where all rows have the same."""
-        varying = np.flatnonzero((values != values[:, :1]).any(axis=1))
+        single = values.shape[1] == 1  # not even a NaN differs from itself
+        varying = _NONE if single else np.flatnonzero((values != values[:, :1]).any(axis=1))
         return cls(numbers, values[:, 0].copy(), varying, values[varying])
 
     @property
@@ -127,7 +128,13 @@ class ColumnMaker:
         self._apart: set[tuple[str, ...]] = set()
 
     def at(self, one: Input, values: Any) -> tuple[Change, ...]:
-        """Columns with an input at a level or number: one for all rows, or (n,) values."""
+        """Columns with an input at a level or number: one for all rows, or (n,) values.
+
+        Raises
+        ------
+        DataError
+            If a column has no finite value there, as ``np.log(z)`` below zero.
+        """
         if one.is_factor:
             _check_level(one, values)
 
@@ -135,7 +142,17 @@ class ColumnMaker:
             return self._with_value(design, one.name, values)
 
         given = np.atleast_1d(values)[None] if not one.is_factor else np.empty((0, 1))
-        return self._changes(one, build, given)
+        changes = self._changes(one, build, given)
+        for (source, _), change in zip(self._designs, changes, strict=True):
+            bad = np.flatnonzero(~np.isfinite(change.values).all(axis=1))
+            if len(bad):
+                name = source.names[change.numbers[bad[0]]]
+                value = f" of {values:g}" if isinstance(values, int | float) else ""
+                raise DataError(
+                    f"{one.name} has a value{value} at which the column {name!r} is not finite; "
+                    "give values at which it is."
+                )
+        return changes
 
     def slopes(self, one: Input) -> tuple[Change, ...]:
         """Derivatives of the columns by a numeric input.

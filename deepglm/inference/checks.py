@@ -6,6 +6,7 @@ residual is too small by the share ``h`` of its leverage, which is put back.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -14,6 +15,7 @@ import numpy as np
 import statsmodels.api as sm
 from scipy import optimize, special, stats
 from statsmodels.stats.proportion import proportion_confint
+from statsmodels.tools.sm_exceptions import PerfectSeparationWarning
 
 from deepglm.families import Level
 from deepglm.inference.criteria import loglike_rows
@@ -278,28 +280,62 @@ class Events:
         tiny = np.finfo(float).eps
         return np.asarray(special.logit(np.clip(self.p, tiny, 1.0 - tiny)))
 
+    @property
+    def separated(self) -> bool:
+        """Whether all log odds of events are on one side of those of the rest."""
+        x = self.logit
+        some, others = x[self.y > 0.0], x[self.y < 1.0]
+        if not self.mixed:
+            return True
+        apart = others.max() <= some.min() or some.max() <= others.min()
+        return bool(apart and x.min() < x.max())
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there are events, and others."""
+        return bool((self.y > 0.0).any() and (self.y < 1.0).any())
+
+    @property
+    def pooled(self) -> float:
+        """Least deviance of a logistic regression on log odds that separate events from the rest.
+
+        What is left is that of rows with the same log odds on the border.
+        """
+        x = self.logit
+        border = np.intersect1d(x[self.y > 0.0], x[self.y < 1.0])
+        here = np.isin(x, border)
+        y, trials = self.y[here], self.trials[here]
+        mean = trials @ y / max(trials.sum(), np.finfo(float).tiny)
+        terms = special.rel_entr(y, mean) + special.rel_entr(1.0 - y, 1.0 - mean)
+        return float(2.0 * trials @ terms)
+
 
 def recalibrated(events: Events) -> tuple[Array, Array]:
     """Intercept and slope of a logistic regression on the log odds, and their standard errors.
+
+    NaN where the log odds separate events from the rest, so that the slope has no finite estimate.
 
     References
     ----------
     Cox (1958), Biometrika 45, 562-565.
     """
+    if events.separated:
+        return np.full(2, np.nan), np.full(2, np.nan)
     fit = _regression(events, np.column_stack((np.ones(len(events.p)), events.logit)), None)
     return np.asarray(fit.params), np.asarray(fit.bse)
 
 
 def _regression(events: Events, X: Array, offset: Array | None) -> Any:
     family = sm.families.Binomial()
-    return sm.GLM(events.y, X, family=family, offset=offset, freq_weights=events.trials).fit()
+    model = sm.GLM(events.y, X, family=family, offset=offset, freq_weights=events.trials)
+    with warnings.catch_warnings(), np.errstate(over="ignore"):
+        # a level beside log odds that foretell all events, whose estimate is not shown
+        warnings.simplefilter("ignore", PerfectSeparationWarning)
+        return model.fit()
 
 
 def calibration_tests(events: Events) -> dict[str, Check]:
     """Likelihood ratio tests of the intercept at slope 1, and of intercept 0 and slope 1."""
-    one = np.ones((len(events.p), 1))
-    free = recalibrated(events)[0]
-    level = _regression(events, one, events.logit).params[0]
 
     def deviance(eta: Array) -> float:
         found = special.expit(eta)
@@ -307,8 +343,13 @@ def calibration_tests(events: Events) -> dict[str, Check]:
         return float(2.0 * events.trials @ terms)
 
     given = deviance(events.logit)
-    large = given - deviance(level + events.logit)
-    both = given - deviance(free[0] + free[1] * events.logit)
+    large, both = given, given - events.pooled
+    if events.mixed:
+        one = np.ones((len(events.p), 1))
+        large -= deviance(_regression(events, one, events.logit).params[0] + events.logit)
+    if not events.separated:
+        free = recalibrated(events)[0]
+        both = given - deviance(free[0] + free[1] * events.logit)
     return {
         "in the large": _chi2(max(large, 0.0), 1.0),
         "intercept 0 and slope 1": _chi2(max(both, 0.0), 2.0),
@@ -325,7 +366,10 @@ def spiegelhalter(events: Events) -> Check:
     """
     p, m = events.p, events.trials
     total = m @ ((events.y - p) * (1.0 - 2.0 * p))
-    return _normal(float(total / np.sqrt(m @ ((1.0 - 2.0 * p) ** 2 * p * (1.0 - p)))))
+    variance = float(m @ ((1.0 - 2.0 * p) ** 2 * p * (1.0 - p)))
+    if variance == 0.0:  # all is certain
+        return Check(np.nan, np.nan, np.nan)
+    return _normal(float(total / np.sqrt(variance)))
 
 
 class Curve(NamedTuple):

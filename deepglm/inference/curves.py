@@ -10,7 +10,7 @@ from scipy import stats
 from deepglm.inference.fitted import Array, Fitted
 from deepglm.predictor import forward, jacobian
 
-__all__ = ["critical_value", "tangent_leverage"]
+__all__ = ["critical_value", "tangent_leverage", "weighted_quantiles"]
 
 DRAWS = 10_000
 """Draws of a curve's largest error; the quantile of .95 is known to about .01."""
@@ -44,6 +44,33 @@ def critical_value(cov: Array, alpha: float, draws: int = DRAWS) -> float:
     Z = np.random.default_rng(0).standard_normal((draws, root.shape[1]))
     largest = np.abs(Z @ root.T).max(axis=1)
     return max(least, float(np.quantile(largest, 1.0 - alpha)))
+
+
+def weighted_quantiles(x: Array, share: Array, q: Array) -> Array:
+    """Quantiles of weighted numbers: the least that has a share of at least q up to it.
+
+    A weight of two counts as the number twice, and one of zero not at all.
+
+    Parameters
+    ----------
+    x
+        (n,) numbers.
+    share
+        (n,) weights.
+    q
+        Probabilities.
+
+    Examples
+    --------
+    >>> weighted_quantiles(np.array([3.0, 1.0, 2.0]), np.array([1.0, 2.0, 0.0]), np.array([0.6, 1]))
+    array([1., 3.])
+    """
+    order = np.argsort(x, kind="stable")
+    order = order[share[order] > 0.0]
+    below = np.cumsum(share[order])
+    # shares add up to one but for rounding
+    at = np.searchsorted(below, np.asarray(q) * (below[-1] * (1.0 - 1e-12)), side="left")
+    return np.asarray(x[order][np.minimum(at, len(order) - 1)])
 
 
 def tangent_leverage(fitted: Fitted, root: Array, designs: Sequence[Array]) -> Array:

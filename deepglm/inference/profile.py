@@ -57,6 +57,11 @@ class Profile:
         """The coefficient."""
         return float(self.params[self.column])
 
+    @property
+    def _is_alone(self) -> bool:
+        """Whether nothing is estimated beside coefficients but a dispersion."""
+        return len(self.problem.family.aux_names) <= (self.problem.family.scale is None)
+
     @cached_property
     def _minimum(self) -> tuple[float, Array]:
         return self._lost(self.estimate, np.delete(self.params, self.column))
@@ -91,8 +96,11 @@ class Profile:
             workers(1, rows.n) as crew,
             np.errstate(over="ignore", invalid="ignore", divide="ignore"),
         ):
-            if not k and not here.family.aux_names:  # there is nothing left to fit
-                alone = Fitted(here.predictor, here.family, here.rows, start, every)
+            if not k and self._is_alone:  # there is nothing left to fit
+                family = here.family
+                if family.aux_names:  # the dispersion, which the deviance does not depend on
+                    family = family.given(np.log([phi or 1.0]))
+                alone = Fitted(here.predictor, family, here.rows, start, every)
                 return criteria.deviance(alone, alone.etas, alone.aux) / (phi or 1.0), start
             solution = fit_glm(here, crew, phi, start * unit, Options())
         theta = solution.theta / unit

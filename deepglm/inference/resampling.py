@@ -54,8 +54,8 @@ FRESH = 2
 
 QUIET = Control()
 
-AFFORDABLE = 1e11
-"""Counted floating-point operations of the refits that a fit makes by itself: ten seconds or so."""
+AFFORDABLE = 5e11
+"""Counted floating-point operations of the refits that a fit makes by itself: a minute or so."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -22,6 +22,10 @@ _MARKS = 400
 """Marks of a rug at most, at quantiles of the values."""
 
 
+_FEW = 6
+"""Different values at most of an input whose own values are marked on the curve."""
+
+
 def curve(frame: pd.DataFrame, rug: Array | None = None, ax: Axes | None = None) -> Axes:
     """Draw a partial dependence with its pointwise and its simultaneous limits.
 
@@ -33,7 +37,8 @@ def curve(frame: pd.DataFrame, rug: Array | None = None, ax: Axes | None = None)
     frame
         What ``results.partial_dependence`` returns; of several outcomes each has a line.
     rug
-        Values of the input in the data, drawn as marks at the lower edge.
+        Values of the input in the data, drawn as marks at the lower edge; few different ones are
+        marked on the curve as well.
     ax
         Where to draw; by default on a new figure.
 
@@ -41,7 +46,7 @@ def curve(frame: pd.DataFrame, rug: Array | None = None, ax: Axes | None = None)
     -------
     matplotlib.axes.Axes
     """
-    _need(frame, ("value", "estimate", "lower", "band_lower"), "curve")
+    _need(frame, ("value", "estimate", "lower", "band_lower"), "result.partial_dependence")
     ax = _axes(ax)
     positions, ticks = _positions(frame["value"])
     outcomes = frame["outcome"] if "outcome" in frame else pd.Series("", index=frame.index)
@@ -50,6 +55,8 @@ def curve(frame: pd.DataFrame, rug: Array | None = None, ax: Axes | None = None)
         draw = _line if ticks is None else _points
         draw(ax, positions[mine], frame[mine], style, str(name))
     if rug is not None and len(rug):
+        if ticks is None and len(seen := np.unique(rug)) <= _FEW:
+            _mark(ax, frame[np.isin(frame["value"], seen)])
         marks = np.quantile(rug, np.linspace(0, 1, _MARKS)) if len(rug) > _MARKS else rug
         ax.plot(
             marks,
@@ -73,8 +80,8 @@ def _height(frame: pd.DataFrame) -> str:
     which = str(frame.attrs.get("which", "estimate"))
     words = {"linear": "linear predictor", "prob": "probability"}.get(which, which)
     response = frame.attrs.get("response")
-    text = f"average {words}" + (f" of {response}" if response else "")
-    return f"{text}, centred" if frame.attrs.get("centred") else text
+    text = words + (f" of {response}" if response else "") + ", averaged"
+    return f"{text} and centred" if frame.attrs.get("centred") else text
 
 
 def _line(ax: Axes, x: Array, frame: pd.DataFrame, style: Any, name: str) -> None:
@@ -112,6 +119,20 @@ def _points(ax: Axes, x: Array, frame: pd.DataFrame, style: Any, name: str) -> N
     for low, high, width in (("band_lower", "band_upper", 1.0), ("lower", "upper", 3.0)):
         ax.vlines(x, frame[low], frame[high], color=colour, lw=width, alpha=0.6)
     ax.plot(x, y, ls="none", marker=marker, color=colour, mfc="white", label=name or None)
+
+
+def _mark(ax: Axes, frame: pd.DataFrame) -> None:
+    """Markers on a curve at the only values that the data have."""
+    ax.plot(
+        frame["value"],
+        frame["estimate"],
+        ls="none",
+        marker="o",
+        markersize=5,
+        color="0.2",
+        mfc="white",
+        zorder=3,
+    )
 
 
 def _caption(frame: pd.DataFrame, lines: bool) -> str:

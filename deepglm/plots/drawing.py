@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deepglm.errors import MissingColumnError, MissingExtraError
+from deepglm.errors import MissingColumnError, MissingExtraError, SpecificationError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,7 @@ def effect(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     -------
     matplotlib.axes.Axes
     """
-    _need(frame, ("model", "input", "value", "mean"), "partial_means")
+    _need(frame, ("model", "input", "value", "mean"), "deepglm.plots.partial_means")
     ax = _axes(ax)
     positions, ticks = _positions(frame["value"])
     if "share" in frame:
@@ -78,7 +78,7 @@ def actual_expected(frame: pd.DataFrame, ax: Axes | None = None) -> Axes:
     matplotlib.axes.Axes
     """
     wanted = ("model", "by", "band", "exposure", "actual", "expected")
-    _need(frame, wanted, "actual_expected_frame")
+    _need(frame, wanted, "deepglm.plots.actual_expected_frame")
     ax = _axes(ax)
     positions, ticks = _positions(frame["band"].astype(str))
     one = _first(frame)
@@ -99,15 +99,23 @@ def _axes(ax: Axes | None) -> Axes:
             "Drawing needs matplotlib, which is not installed. Install the extra 'plots': "
             "pip install 'deepglm[plots]'. The frames can be made without it."
         ) from error
+    if ax is not None and not hasattr(ax, "plot"):
+        raise SpecificationError(f"ax={ax!r} is no Axes of matplotlib; None makes a new figure.")
     return pyplot.subplots(layout="constrained")[1] if ax is None else ax
 
 
-def _need(frame: pd.DataFrame, columns: Sequence[str], maker: str) -> None:
+def _need(frame: Any, columns: Sequence[str], maker: str) -> None:
+    if not isinstance(frame, pd.DataFrame):
+        drawn = "result.plot_effect(name) draws a result." * hasattr(frame, "plot_effect")
+        raise SpecificationError(
+            f"a {type(frame).__name__} was given, and a data frame is drawn: the one that {maker} "
+            f"returns. {drawn}".rstrip()
+        )
     absent = [column for column in columns if column not in frame.columns]
     if absent:
         raise MissingColumnError(
             f"the frame has no column {', '.join(map(repr, absent))}; its columns are "
-            f"{', '.join(map(str, frame.columns))}. deepglm.plots.{maker} makes such a frame."
+            f"{', '.join(map(str, frame.columns))}. {maker} makes such a frame."
         )
 
 

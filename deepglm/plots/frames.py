@@ -56,6 +56,11 @@ def actual_expected(
     1   GLM   75   74663.0  0.002906  0.002906
     """
     models = expected if isinstance(expected, Mapping) else {"": expected}
+    if any(hasattr(one, "predict") for one in (y, by, *models.values())):
+        raise SpecificationError(
+            "a result was given, and numbers are needed: its means are result.fittedvalues, as in "
+            "actual_expected_frame(y, result.fittedvalues, by)."
+        )
     columns = {"y": y, **{f"expected {name!r}": values for name, values in models.items()}}
     columns["exposure"] = np.ones(len(y)) if exposure is None else exposure
     _check_labels({**columns, "by": by})
@@ -124,11 +129,18 @@ def partial_means(
     >>> partial_means({"GLM": fit}, trees, "Girth", [10.0, 15.0])["mean"].round(3).tolist()
     [18.594, 30.769]
     """
+    models = results if isinstance(results, Mapping) else {"": results}
+    if not isinstance(data, pd.DataFrame) or not all(
+        hasattr(m, "predict") for m in models.values()
+    ):
+        raise SpecificationError(
+            "partial_means needs a result, or a dictionary of results, and a data frame of rows "
+            f"in this order; given were {type(results).__name__} and {type(data).__name__}."
+        )
     if input not in data.columns:
         raise MissingColumnError(
             f"data has no column {input!r}; its columns are {', '.join(map(str, data.columns))}."
         )
-    models = results if isinstance(results, Mapping) else {"": results}
     points = list(values)
     if not points:
         raise SpecificationError("values is empty: give at least one value of the input.")

@@ -21,6 +21,11 @@ SAME_ROWS = (
     "above. Give rows that did not, as calibration(exog=new)."
 )
 
+SEPARATED = (
+    "the probabilities separate events from the rest, so that intercept and slope have no finite "
+    "estimates."
+)
+
 NEW_ROWS = "On rows that the caller gave."
 
 
@@ -84,6 +89,8 @@ def calibrated(events: Mapping[str, Events], bins: int, alpha: float, note: str)
         coefficients[name] = [params[0], bse[0], params[1], bse[1]]
         tests[name] = check_frame(checks.calibration_tests(event))
         found = checks.calibration_curve(event, bins, alpha)
+        if event.separated:
+            note += f" {name}: {SEPARATED}"
         curves[name] = pd.DataFrame(found._asdict()).rename_axis("group")
         errors[name] = checks.calibration_errors(event)
     names = ["intercept", "se_intercept", "slope", "se_slope"]

@@ -391,7 +391,7 @@ class Checks(RowWise):
         if effects is None:
             names, effects = effect_functional(self)
         cov = numbers.covariance(self._request).cov
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(whole_number("seed", seed, 0))
         whole_number("draws", draws, 2)
         found = checks.simulated(numbers.fitted, cov, effects, draws, rng)
         frame = pd.DataFrame(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from deepglm.data import Change, Input, as_floats
+from deepglm.data import Change, Input
 from deepglm.errors import DataError, NotAvailableError, SpecificationError
 from deepglm.inference.averages import Averages, Weighting
 from deepglm.inference.fitted import Array
@@ -19,7 +19,7 @@ from deepglm.inference.prediction import accepted
 from deepglm.results.estimated import Estimated, Labels, errors_note, measured
 from deepglm.results.frozen import on_kept_rows
 from deepglm.results.margins import ESTIMANDS, chosen_inputs, one_of, zero_one
-from deepglm.results.places import Ground, ground_of, moves_aliased
+from deepglm.results.places import Ground, ground_of, moves_aliased, number_of
 
 KINDS = ("difference", "ratio", "odds ratio")
 
@@ -71,6 +71,10 @@ class _Pair:
     suspect: bool
 
 
+MANY = 50
+"""Groups by a number at most."""
+
+
 def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
     """Compare averages of a statistic, everybody at one value against everybody at another."""
     kind, x = one_of(asked.kind, KINDS, "kind"), one_of(asked.x, ESTIMANDS, "x")
@@ -82,7 +86,7 @@ def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
             f"kind='odds ratio' is for probabilities, and the {family.name} family has means; use "
             "kind='ratio' for risk and rate ratios."
         )
-    data, pairs, out_of_reach = results._model._data, [], []
+    data, pairs, out_of_reach, far = results._model._data, [], [], []
     for one, wanted in _wanted(results, inputs, asked):
         try:
             found_pairs = _pairs(ground, one, wanted)
@@ -92,6 +96,7 @@ def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
             out_of_reach.append(f"{one.name}: {error}")
             continue
         pairs += [_Pair(*values, moves_aliased(data, one)) for values in found_pairs]
+        far += _extrapolated(ground, one, wanted)
     if not pairs:
         raise DataError(" ".join(out_of_reach))
     names, weighting = _weighting(results, asked)
@@ -108,7 +113,7 @@ def compared(results: Any, inputs: Any, asked: Asked) -> Estimated:
         )
     index = _index([pair.name for pair in pairs], family.statistic_labels(which), names)
     labels = _labels(results, asked, which, kind, x)
-    labels = replace(labels, notes=(*labels.notes, *out_of_reach))
+    labels = replace(labels, notes=(*labels.notes, *far, *out_of_reach))
     return Estimated(index, found.values, found.cov, labels.with_unknown(index, found.unknown))
 
 
@@ -132,11 +137,16 @@ def _wanted(results: Any, inputs: Any, asked: Asked) -> list[tuple[Input, Asked]
 
 
 def _between(one: Input, values: Any, asked: Asked) -> Asked:
-    if isinstance(values, str) or np.shape(values) != (2,):
+    if not isinstance(values, Sequence | np.ndarray | pd.Series) or len(values) != 2:
         raise SpecificationError(
             f"{one.name!r} has {values!r}, and a pair is needed, the low and the high value."
         )
-    return replace(asked, low=values[0], high=values[1])
+    low, high = values
+    if isinstance(values, str):
+        raise SpecificationError(
+            f"{one.name!r} has {values!r}, and a pair is needed, the low and the high value."
+        )
+    return replace(asked, low=low, high=high)
 
 
 def _pairs(ground: Ground, one: Input, asked: Asked) -> list[_Values]:
@@ -144,6 +154,10 @@ def _pairs(ground: Ground, one: Input, asked: Asked) -> list[_Values]:
     if one.is_factor:
         if not one.levels and (asked.low is None or asked.high is None):
             raise SpecificationError(f"{one.name} has many values: give low= and high= of it.")
+        if np.ndim(asked.low) or np.ndim(asked.high):
+            raise SpecificationError(
+                f"low= and high= are single levels of {one.name}, not several."
+            )
         low = one.reference if asked.low is None else asked.low
         highs = [level for level in one.levels if level != low]
         highs = highs if asked.high is None else [asked.high]
@@ -152,19 +166,35 @@ def _pairs(ground: Ground, one: Input, asked: Asked) -> list[_Values]:
     if (asked.low is None) != (asked.high is None):
         raise SpecificationError(f"give both low= and high= of {one.name}, or by=.")
     if asked.low is not None:
+        number_of(one.name, "low", asked.low)
+        number_of(one.name, "high", asked.high)
         name = f"{one.name}[{asked.high} vs {asked.low}]"
         return [(name, ground.at(one, asked.high), ground.at(one, asked.low))]
     x, share = ground.values(one.name), ground.share
-    if isinstance(asked.by, str) and asked.by != "sd" or np.ndim(asked.by) > 0:
+    by_number = not isinstance(asked.by, str)
+    if not by_number and asked.by != "sd" or np.ndim(asked.by) > 0 or asked.by is None:
         raise SpecificationError(f"by={asked.by!r}: accepted are 'sd' and a number.")
-    if isinstance(asked.by, str) and zero_one(x):
+    if not by_number and zero_one(ground.seen(one.name)):
         return [(f"{one.name}[1 vs 0]", ground.at(one, 1.0), ground.at(one, 0.0))]
-    if isinstance(asked.by, str):
+    if not by_number:
         by, name = float(np.sqrt(share @ (x - share @ x) ** 2)), f"{one.name}[+1 sd]"
     else:
-        by = float(as_floats(asked.by, "by"))
+        by = number_of(one.name, "by", asked.by)
         name = f"{one.name}[{by:+g}]"
     return [(name, ground.at(one, x + by), ground.at(one, x + 0.0))]
+
+
+def _extrapolated(ground: Ground, one: Input, asked: Asked) -> list[str]:
+    """Sentences on given values that lie outside of the data."""
+    if one.is_factor or asked.low is None:
+        return []
+    x = ground.seen(one.name)
+    low, high = float(x.min()), float(x.max())
+    return [
+        f"Extrapolation: {one.name} = {value} lies outside of the data, {low:.4g} to {high:.4g}."
+        for value in (asked.low, asked.high)
+        if not low <= float(value) <= high
+    ]
 
 
 # -- averages and functions of them -------------------------------------------------------------
@@ -221,6 +251,11 @@ def _weighting(results: Any, asked: Asked) -> tuple[list[Any], Weighting | None]
     if asked.groups is None:
         return [], None if asked.per is None else Weighting(np.ones((1, n)), bottom[None])
     codes, names = pd.factorize(_groups(results, asked.groups), sort=True)
+    if len(names) > MANY and np.asarray(names).dtype.kind in "iuf":
+        raise SpecificationError(
+            f"groups has {len(names)} different numbers, and {MANY} are accepted. Cut them into "
+            "bands, as in groups=pd.cut(data['age'], 5), or give labels as texts."
+        )
     here = np.array([codes == k for k in range(len(names))], dtype=np.float64)
     counted = here @ results._model._data.rows.freq > 0.0
     here = here[counted]

@@ -89,7 +89,8 @@ def t_test(
     if known.all():
         return result
     effect = np.where(known, np.atleast_1d(result.effect), np.nan)
-    sd = np.where(known, np.sqrt(np.diag(np.atleast_2d(plain.cov_params(r_matrix=R)))), np.nan)
+    V = np.atleast_2d(plain.cov_params(r_matrix=R, cov_p=cov_p))
+    sd = np.where(known, np.sqrt(np.diag(V)), np.nan)
     statistic = (effect - q) / sd
     if plain.use_t if use_t is None else use_t:
         return ContrastResults(effect=effect, t=statistic, sd=sd, df_denom=result.df_denom)

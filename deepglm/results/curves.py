@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special, stats
 
@@ -21,7 +22,7 @@ from deepglm.errors import (
 )
 from deepglm.families import MeanFamily
 from deepglm.inference.averages import Averages, Weighting
-from deepglm.inference.curves import critical_value, tangent_leverage
+from deepglm.inference.curves import critical_value, tangent_leverage, weighted_quantiles
 from deepglm.inference.fitted import Array, Mask
 from deepglm.inference.inputs import Levels
 from deepglm.inference.prediction import accepted
@@ -33,6 +34,11 @@ __all__ = ["Curve", "accumulated_effects", "partial_dependence"]
 
 PROBED = 256
 """Rows whose leverage is looked at when they are moved."""
+
+Numbers = npt.NDArray[np.intp]
+
+LARGE = 1e100
+"""Averages beyond which squares of errors overflow; such points have none."""
 
 HELD = 0.99
 """Quantile of the leverages of the rows, beyond which a moved row is no longer held by data."""
@@ -70,18 +76,34 @@ def partial_dependence(results: Any, name: str, curve: Curve) -> pd.DataFrame:
     one, ground = asked.input, asked.ground
     points = _points(ground, one, curve.grid)
     changes = [ground.at(one, point) for point in points]
-    C = np.eye(len(points))
-    if centred:
-        C = C - _shares(ground, one, points, results)
-    combined = np.asarray(np.kron(C, np.eye(ground.place.outcome.size)), dtype=np.float64)
-    averages = _linear([Levels(ground.place, changes)], ground, combined)
-    frame = asked.framed(averages, points, _IDENTITY if centred else asked.scale)
-    frame.attrs["centred"] = bool(centred)
-    beyond = _beyond(results, ground, changes)
     repeats = ground.place.outcome.size
+    with np.errstate(all="ignore"):  # means far away may overflow
+        at, known = _finite_points(results, ground, changes)
+        C = np.eye(int(known.sum()))
+        if centred:
+            shares = _shares(ground, one, points)
+            C, at = C - shares[:, known], at - shares[:, known] @ at[known]
+            if (shares[0, ~known] > 0.0).any():  # the centre is not finite
+                C, at = np.full_like(C, np.nan), np.full_like(at, np.nan)
+        combined = np.asarray(np.kron(C, np.eye(repeats)), dtype=np.float64)
+        levels = Levels(ground.place, [changes[k] for k in np.flatnonzero(known)])
+        averages = _linear([levels], ground, combined)
+        frame = asked.framed(averages, points, _IDENTITY if centred else asked.scale, (known, at))
+        beyond = _beyond(results, ground, changes)
+    frame.attrs["centred"] = bool(centred)
     frame["beyond"] = np.tile(beyond, repeats)
     frame["extrapolated"] = np.tile(_outside(ground, one, points) | (beyond > 0.5), repeats)
     return frame
+
+
+def _finite_points(
+    results: Any, ground: Ground, changes: list[tuple[Change, ...]]
+) -> tuple[Array, Mask]:
+    """(k, S) averages at points, and (k,) which of them are small enough to have errors."""
+    S = ground.place.outcome.size
+    every = _linear([Levels(ground.place, changes)], ground, np.eye(len(changes) * S))
+    at = every.averages(results._numbers.fitted.theta, ground.share).reshape(-1, S)
+    return at, np.asarray((np.abs(at) < LARGE).all(axis=1))
 
 
 def accumulated_effects(results: Any, name: str, curve: Curve) -> pd.DataFrame:
@@ -94,7 +116,7 @@ def accumulated_effects(results: Any, name: str, curve: Curve) -> pd.DataFrame:
             "compares them."
         )
     x, share = ground.values(name), ground.share
-    edges = _edges(x[share > 0.0], whole_number("bins", curve.grid, 1))
+    edges = _edges(x, share, whole_number("bins", curve.grid, 1))
     piece = np.clip(np.searchsorted(edges, x, side="left") - 1, 0, len(edges) - 2)
     here = np.array([piece == k for k in range(len(edges) - 1)], dtype=np.float64)
     levels = Levels(ground.place, [ground.at(one, edges[piece + end]) for end in (1, 0)])
@@ -105,9 +127,9 @@ def accumulated_effects(results: Any, name: str, curve: Curve) -> pd.DataFrame:
     return frame.assign(extrapolated=False)
 
 
-def _edges(x: Array, bins: int) -> Array:
+def _edges(x: Array, share: Array, bins: int) -> Array:
     """Ends of pieces with about as many rows in each."""
-    edges = np.unique(np.quantile(x, np.linspace(0.0, 1.0, bins + 1), method="inverted_cdf"))
+    edges = np.unique(weighted_quantiles(x, share, np.linspace(0.0, 1.0, bins + 1)))
     if len(edges) < 2:
         raise DataError("accumulated_effects needs an input that varies; this one has one value.")
     return np.asarray(edges)
@@ -151,19 +173,35 @@ class _Asked:
         """The scale on which its limits are symmetric."""
         return _scale(self.results._numbers.fitted.given, self.which)
 
-    def framed(self, averages: Averages, points: list[Any], scale: _Scale) -> pd.DataFrame:
-        """Values at points with their limits, an outcome after the other."""
+    def framed(
+        self,
+        averages: Averages,
+        points: list[Any],
+        scale: _Scale,
+        some: tuple[Mask, Array] | None = None,
+    ) -> pd.DataFrame:
+        """Values at points with their limits, an outcome after the other.
+
+        Parameters
+        ----------
+        some
+            (k,) which points the averages are about, and (k, S) values of all.
+        """
         results = self.results
         S = self.ground.place.outcome.size
         uncertainty = results._uncertainty_of_curves
         moves = moves_aliased(results._model._data, self.input)
-        values, cov, unknown = measured(
-            results,
-            uncertainty,
-            averages.functional(self.population),
-            self.ground.share,
-            np.full(len(points) * S, moves),
-        )
+        known, values = some or (np.ones(len(points), dtype=bool), np.empty((len(points), S)))
+        values, unknown, here = values.ravel(), np.zeros(len(points) * S, bool), np.repeat(known, S)
+        cov = np.full((len(values),) * 2, np.nan)
+        if known.any():
+            values[here], cov[np.ix_(here, here)], unknown[here] = measured(
+                results,
+                uncertainty,
+                averages.functional(self.population),
+                self.ground.share,
+                np.full(int(here.sum()), moves),
+            )
         frames = []
         for s in range(S):
             mine = np.arange(s, len(values), S)
@@ -219,7 +257,7 @@ def _scale(family: Any, which: str) -> _Scale:
 def _limits(values: Array, cov: Array, alpha: float, scale: _Scale) -> pd.DataFrame:
     se = np.sqrt(np.maximum(np.diag(cov), 0.0))
     point = float(stats.norm.ppf(1.0 - alpha / 2.0))
-    band = critical_value(cov, alpha) if np.isfinite(se).all() else np.nan
+    band = critical_value(cov, alpha) if np.isfinite(se).any() else np.nan
     with np.errstate(invalid="ignore", divide="ignore"):
         middle, wide = scale.there(values), np.abs(scale.slope(values)) * se
         ends = [scale.back(middle + c * wide) for c in (-point, point, -band, band)]
@@ -250,29 +288,33 @@ def _points(ground: Ground, one: Input, grid: Any) -> list[Any]:
         if len(points) == 0 or not np.isfinite(points).all():
             raise DataError("grid has no points, or one that is not finite; give numbers.")
         return [float(point) for point in points]
-    x = ground.values(one.name)[ground.share > 0.0]
-    seen = np.unique(x)
+    seen = np.unique(ground.seen(one.name))
     if len(seen) <= whole_number("grid", grid, 2):
         return [float(value) for value in seen]
     return [float(point) for point in np.linspace(seen[0], seen[-1], int(grid))]
 
 
-def _shares(ground: Ground, one: Input, points: list[Any], results: Any) -> Array:
+def _shares_of_levels(ground: Ground, one: Input, points: list[Any]) -> Array:
+    """(k,) shares of the rows at each level."""
+    values = np.asarray(ground.maker.seen[one.name])
+    return np.array([ground.share[values == point].sum() for point in points])
+
+
+def _shares(ground: Ground, one: Input, points: list[Any]) -> Array:
     """(1, k) shares of the rows that are nearest to each point."""
     if one.is_factor:
-        values = np.asarray(results._model._data.seen[one.name])
-        shares = np.array([ground.share[values == point].sum() for point in points])
+        shares = _shares_of_levels(ground, one, points)
     else:
         at = np.array(points)
         near = np.searchsorted(0.5 * (at[1:] + at[:-1]), ground.values(one.name))
-        shares = np.bincount(near, ground.share, len(points))
+        shares = np.bincount(near, ground.share, len(points)).astype(np.float64)
     return np.asarray(shares / shares.sum())[None]
 
 
 def _outside(ground: Ground, one: Input, points: list[Any]) -> Mask:
     if one.is_factor:
-        return np.zeros(len(points), dtype=bool)
-    x, at = ground.values(one.name)[ground.share > 0.0], np.array(points)
+        return np.asarray(_shares_of_levels(ground, one, points) == 0.0)
+    x, at = ground.seen(one.name), np.array(points)
     return np.asarray((at < x.min()) | (at > x.max()))
 
 
@@ -290,8 +332,8 @@ def _beyond(results: Any, ground: Ground, changes: list[tuple[Change, ...]]) -> 
             for lo, hi in row_runs(ground.place.n, 2048)
         ]
     )
-    limit = float(np.quantile(own, HELD))
-    rows = np.unique(np.linspace(0, ground.place.n - 1, PROBED).astype(np.intp))
+    limit = weighted_quantiles(own, ground.share, np.array([HELD]))[0]
+    rows, weight = _probed(numbers.fitted.rows.freq)
     found = []
     for change in changes:
         moved = [X[:, rows].copy() for X in designs]
@@ -299,8 +341,22 @@ def _beyond(results: Any, ground: Ground, changes: list[tuple[Change, ...]]) -> 
             X[one.numbers] = one.fixed[:, None]
             if len(one.varying):
                 X[one.numbers[one.varying]] = one.rows[:, rows]
-        found.append(float(np.mean(tangent_leverage(fitted, root, tuple(moved)) > limit)))
+        held = tangent_leverage(fitted, root, tuple(moved)) <= (1.0 + 1e-9) * limit
+        found.append(float(weight @ ~held))
     return np.array(found)
+
+
+def _probed(freq: Array) -> tuple[Numbers, Array]:
+    """Rows that are moved, all or evenly among the copies that frequencies stand for, and shares.
+
+    A row with a frequency of two counts as two rows, and one of zero not at all.
+    """
+    rows, below = np.flatnonzero(freq > 0.0), np.cumsum(freq)
+    if max(len(rows), below[-1]) > PROBED:
+        places = (np.arange(PROBED) + 0.5) / PROBED * below[-1]
+        some, counts = np.unique(np.searchsorted(below, places, "right"), return_counts=True)
+        return some, counts / PROBED
+    return rows, freq[rows] / below[-1]
 
 
 def _symmetric(N: Array) -> Array:

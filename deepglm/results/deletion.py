@@ -16,7 +16,7 @@ from deepglm.inference import criteria
 from deepglm.inference.fitted import Array
 from deepglm.inference.restricted import log_likelihood, without_input
 from deepglm.results.frozen import Frozen
-from deepglm.results.restrictions import objective_scale, posed
+from deepglm.results.restrictions import estimates_more, objective_scale, posed
 
 __all__ = ["Deletion", "SmallerGlm", "chosen_test", "compared"]
 
@@ -98,6 +98,9 @@ class Deletion(Frozen):
 
         Notes
         -----
+        The fit has to be certified and without a penalty, with a ``cov_type`` that trusts the
+        model: differences of deviances are not robust.
+
         As in R, the dispersion inside F is the deviance of the model over its residual degrees of
         freedom, and the AIC of a smaller model uses the dispersion of this one; ``aic`` of this
         model is that of the result, which does not count an estimated dispersion.
@@ -245,4 +248,39 @@ class Deletion(Frozen):
                 "log-likelihoods of networks is not chi-square. input_tests() tests every input "
                 "by scores."
             )
-        self._check_unpenalised(what)
+        why = self._not_compared or self._not_robust
+        if why:
+            raise NotAvailableError(f"{what}: {why}.")
+
+    @property
+    def _not_compared(self) -> str:
+        """Why differences from the deviance of this fit are not tested; empty where they are."""
+        if not self.converged:
+            certificate = self._estimate.certificate
+            ends = " and the likelihood has no maximum" * certificate.status.no_maximum
+            return (
+                f"the fit is not certified{ends} ({certificate}). Its deviance is reported, and "
+                "differences of it are not tested"
+            )
+        if self._estimate.precision.any():
+            return (
+                "the fit is penalised, and tests by the deviance are for maximum likelihood. Fit "
+                "with penalty=None"
+            )
+        if estimates_more(self._numbers.full):
+            return (
+                f"the {self._numbers.full.name} family estimates its power in every fit, and "
+                "deviances of several powers cannot be compared. Give it one, as in "
+                "Tweedie(var_power=1.5); input_tests() needs none"
+            )
+        return str(self._numbers.withheld).removeprefix("no standard errors: ")
+
+    @property
+    def _not_robust(self) -> str:
+        """Why differences of deviances are not what was asked for; empty where they are."""
+        if self._request.trusts_the_model:
+            return ""
+        return (
+            f"a difference of deviances is not robust, and the fit has cov_type="
+            f"{self._request.name!r}. wald_test_terms() and input_tests() are robust as the fit is"
+        )

@@ -68,7 +68,7 @@ class Diagnostics(Checks):
         >>> fit.resid_quantile(draws=4).shape
         (54, 4)
         """
-        rng = np.random.default_rng(seed)
+        rng = np.random.default_rng(whole_number("seed", seed, 0))
         if draws is None:
             return self._row_wise(quantile_residuals(self._jumps, rng))
         found = {

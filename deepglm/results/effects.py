@@ -147,7 +147,8 @@ class Effects(Frozen):
             "difference", "ratio" (of means: risk ratios and rate ratios) or "odds ratio" (of
             average probabilities).
         groups
-            Averages within groups of rows: the name of an input, or a label for every row.
+            Averages within groups of rows: the name of an input, or a label for every row. Numbers
+            of more than 50 values have to be cut into bands.
         per
             "exposure" divides total effects by the total exposure, for rates.
         which
@@ -161,7 +162,8 @@ class Effects(Frozen):
         Estimated
             With ``estimate``, ``se``, ``conf_int(alpha)``, ``pvalues``, ``summary_frame(alpha)``
             and ``summary(alpha)``. Standard errors of ratios are those of their logarithms, and
-            their intervals exponentiated ones.
+            their intervals exponentiated ones. A note says where a value that was given lies
+            outside of the data.
 
         Notes
         -----
@@ -249,8 +251,10 @@ class Effects(Frozen):
             A row for every point (and outcome): ``value``, ``estimate``, ``se``, ``lower`` and
             ``upper`` (for the point), ``band_lower`` and ``band_upper`` (for the whole curve at
             once), ``beyond`` (share of the rows with more leverage, moved there, than 99 of 100
-            rows as they are) and ``extrapolated`` (beyond for most, or outside the data). Where
-            errors are withheld they are NaN, and ``attrs["errors"]`` says why.
+            rows as they are) and ``extrapolated`` (beyond for most, or outside the data: beyond
+            all values of a number, or at a level without rows). Where errors are withheld they are
+            NaN, and ``attrs["errors"]`` says why. A point whose mean is not finite, or a level that
+            the data do not determine, has none either, and the band is that of the others.
 
         Notes
         -----
@@ -332,6 +336,8 @@ class Effects(Frozen):
         ax: Any = None,
     ) -> Any:
         """Draw the partial dependence on an input with both bands and a rug of the data.
+
+        Values of an input that has six of them or fewer are marked on the curve.
 
         Parameters
         ----------

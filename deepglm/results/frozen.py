@@ -13,7 +13,7 @@ from statsmodels.base.model import LikelihoodModelResults
 from deepglm.errors import DataError
 from deepglm.families import Family
 from deepglm.inference import CovarianceRequest, check_rows, read_request
-from deepglm.inference.fitted import Array
+from deepglm.inference.fitted import Array, Mask
 from deepglm.inference.prediction import accepted, statistic
 from deepglm.inference.resampling import Draws
 from deepglm.results.beside import Beside
@@ -128,9 +128,9 @@ def on_kept_rows(options: Mapping[str, Any] | None, index: pd.Index) -> dict[str
 
 def _refuse_missing(key: str, values: Any, index: pd.Index) -> None:
     """Raise for a row without a cluster or a time."""
-    known = np.asarray(pd.notna(np.asarray(values, dtype=object)))
-    missing = ~known.reshape(len(known), -1).all(axis=1)
-    if missing.any() and len(missing) == len(index):
+    known: Mask = np.asarray(pd.notna(np.asarray(values, dtype=object)), dtype=bool)
+    missing = ~known.reshape(known.shape[0], -1).all(axis=1)
+    if missing.any() and missing.shape[0] == len(index):
         row = index[int(np.argmax(missing))]
         raise DataError(
             f"{key} has no label in row {row!r}. Give every row one, or leave such rows out with "

@@ -8,16 +8,18 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.errors import NotAvailableError, SpecificationError, whole_number
 from deepglm.execution import workers
 from deepglm.inference import criteria
 from deepglm.inference.parsimony import Parsimony, parsimony, wald_statistic
 from deepglm.inference.restricted import log_likelihood
 from deepglm.results.restrictions import (
+    DETERMINED,
     Restriction,
     SmallerFit,
     Tested,
     Variance,
+    estimates_more,
     objective_scale,
     posed,
 )
@@ -56,12 +58,18 @@ class Gated(Tested):
         """
         self._refuse_uncertified("parsimony")
         self._check_one_layer("parsimony")
+        whole_number("seed", seed, 0)
         if without is None:
             estimate, k = self._estimate, self._model.predictor.size
             found = self._gate(posed(self), _as_solution(estimate, k), seed)
         else:
-            self._named_inputs(without)
-            fit = Restriction.of_input(self, without).fit(seed)
+            restriction = Restriction.of_input(self, self._named_input(without))
+            if not restriction.smaller.problem.predictor.networks:
+                raise NotAvailableError(
+                    f"parsimony(without={without!r}): no other input enters a hidden unit, so that "
+                    "there is no network without it to compare. parsimony() compares this one."
+                )
+            fit = restriction.fit(seed)
             found = self._gate(fit.smaller.problem, fit.solution, seed)
         return pd.Series(
             {
@@ -102,7 +110,8 @@ class Gated(Tested):
             accepted = ", ".join(repr(one) for one in METHODS)
             raise SpecificationError(f"method={method!r} is not known; accepted are {accepted}.")
         self._refuse_uncertified("test_input")
-        self._named_inputs(name)
+        whole_number("seed", seed, 0)
+        name = self._named_input(name)
         if method == "score":
             test, _, reason = self._input_scores(name, Variance(self, None, None), seed)
             return _row(test.statistic, test.df, test.df_denom, test.pvalue, reason)
@@ -125,6 +134,10 @@ class Gated(Tested):
             return f"the fit without the input is not certified ({fit.solution.certificate})"
         if method == "lr" and not self._request.trusts_the_model:
             return f"a likelihood ratio is not robust (cov_type={self._request.name!r})"
+        if method == "lr" and estimates_more(self._numbers.full):
+            return "deviances of several powers cannot be compared; use the score test"
+        if restriction.lost < int(fit.smaller.tested.sum()) or not restriction.lost:
+            return DETERMINED
         if not self._deep:
             penalised = self._estimate.precision.any()
             return "the fit is penalised; the score test is valid" if penalised else ""

@@ -9,7 +9,9 @@ import numpy as np
 import pandas as pd
 from statsmodels.stats.contrast import ContrastResults
 
-from deepglm.errors import SpecificationError
+from deepglm.data import as_floats
+from deepglm.errors import SpecificationError, whole_number
+from deepglm.inference.fitted import Array
 from deepglm.inference.lagrange import NOTHING, ScoreTest, projected
 from deepglm.inference.nonlinearity import scaled, shapes
 from deepglm.results import contrasts
@@ -17,7 +19,7 @@ from deepglm.results.deletion import Deletion
 from deepglm.results.gated import Gated
 from deepglm.results.misfit import Misfit
 from deepglm.results.profiles import Profiles
-from deepglm.results.restrictions import Restriction, Variance
+from deepglm.results.restrictions import DETERMINED, Restriction, Variance
 
 
 class Hypotheses(Misfit, Deletion, Profiles, Gated):
@@ -82,6 +84,7 @@ class Hypotheses(Misfit, Deletion, Profiles, Gated):
         {'Girth': 0.0, 'Height': 0.0145}
         """
         self._refuse_uncertified("input_tests")
+        whole_number("seed", seed, 0)
         wanted = self._named_inputs(names)
         variance = Variance(self, cov_type, cov_kwds)
         rows = [self._input_row(name, variance, seed) for name in wanted]
@@ -118,8 +121,10 @@ class Hypotheses(Misfit, Deletion, Profiles, Gated):
         if restriction.lost_a_term or not count:
             first = np.concatenate((first, found.numbers(0, len(mine.mean))))
         tests = variance.test(found, first), variance.test(found, None)
-        reason = "" if tests[0].df else "the other columns determine those of this input"
-        if tests[0].df and not np.isfinite(tests[0].pvalue):
+        if not tests[0].df:  # powers of it are as little its own as those of the other columns
+            return NOTHING, NOTHING, DETERMINED
+        reason = ""
+        if not np.isfinite([test.pvalue for test in tests]).all():
             reason = "there are too few observations or clusters for these directions"
         return *tests, reason
 
@@ -129,8 +134,8 @@ class Hypotheses(Misfit, Deletion, Profiles, Gated):
         Parameters
         ----------
         exog_extra
-            (n, k) columns on the rows kept, tested together. A text is the name of an input, and
-            gives the first-order test of :meth:`input_tests`.
+            (n, k) columns, or one of (n,), on the rows kept, tested together. A text is the name of
+            an input, and gives the first-order test of :meth:`input_tests`.
         options
             Without hidden layers, statsmodels': ``params_constrained``, ``hypothesis``,
             ``cov_type``, ``cov_kwds``, ``k_constraints``, ``observed``; with them ``cov_type``
@@ -142,20 +147,27 @@ class Hypotheses(Misfit, Deletion, Profiles, Gated):
         """
         if isinstance(exog_extra, str):
             return self._score_of_input(exog_extra, **options)
-        if not self._deep:
-            return self._equivalent("score_test").score_test(exog_extra=exog_extra, **options)
-        if exog_extra is None:
+        if exog_extra is not None:
+            exog_extra = self._extra_columns(exog_extra)
+        elif self._deep:
             raise SpecificationError(
                 "score_test: give columns, or the name of an input; constraints on coefficients of "
                 "hidden units are not offered."
             )
+        elif options.get("k_constraints") is None:
+            raise SpecificationError(
+                "score_test: there is nothing to test. Give columns, the name of an input, or "
+                "params_constrained= with k_constraints=, the number of constraints."
+            )
+        if not self._deep:
+            return self._equivalent("score_test").score_test(exog_extra=exog_extra, **options)
         return self._score_of_columns(exog_extra, **options)
 
     def _score_of_input(
         self, name: str, cov_type: str | None = None, cov_kwds: Any = None
     ) -> ContrastResults:
         self._refuse_uncertified("score_test")
-        self._named_inputs(name)
+        name = self._named_input(name)
         return contrasts.as_contrast(
             self._input_scores(name, Variance(self, cov_type, cov_kwds), 0)[0]
         )
@@ -164,12 +176,18 @@ class Hypotheses(Misfit, Deletion, Profiles, Gated):
         self, exog_extra: Any, cov_type: str | None = None, cov_kwds: Any = None
     ) -> ContrastResults:
         self._refuse_uncertified("score_test")
-        Z = np.asarray(exog_extra, dtype=float)
-        Z = Z[:, None] if Z.ndim == 1 else Z
-        if Z.ndim != 2 or len(Z) != self.nobs or not np.isfinite(Z).all():
-            raise SpecificationError(
-                f"exog_extra has shape {Z.shape}; finite values are needed for each of the "
-                f"{self.nobs} rows kept."
-            )
+        Z = self._extra_columns(exog_extra)
         found = projected(self._numbers.fitted, None, lambda rows: Z[rows].T, self._known_scale)
         return contrasts.as_contrast(Variance(self, cov_type, cov_kwds).test(found, None))
+
+    def _extra_columns(self, exog_extra: Any) -> Array:
+        """(n, k) further columns, checked."""
+        Z = as_floats(exog_extra, "exog_extra")
+        Z = Z[:, None] if Z.ndim == 1 else Z
+        n = self._numbers.fitted.rows.n
+        if Z.ndim != 2 or len(Z) != n or not Z.shape[1] or not np.isfinite(Z).all():
+            raise SpecificationError(
+                f"exog_extra has shape {Z.shape}; one column or more, with a finite value for each "
+                f"of the {n} rows kept, are needed."
+            )
+        return Z

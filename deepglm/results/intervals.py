@@ -102,6 +102,7 @@ class Intervals(Distributions, Resampling):
         [[13.7, 11.9, 6.2], [39.0, 37.6, 31.7]]
         """
         truth_value("average", average)
+        row_labels = None if average else row_labels
         asked = self._asked(exog, exposure, offset, transform, which, row_labels)
         if which is not None:
             prediction.accepted(asked.family, which)
@@ -117,6 +118,9 @@ class Intervals(Distributions, Resampling):
     ) -> pd.DataFrame:
         """Smallest sets of classes that hold the class of a row with a given probability.
 
+        They are for one trial: where responses are counts of trials in classes, for the class of a
+        single further one, whatever the trials of the row.
+
         Parameters
         ----------
         exog, exposure, offset
@@ -130,7 +134,7 @@ class Intervals(Distributions, Resampling):
             ``set``, a tuple of labels in the order of the levels, and ``prob``, the probability
             that it has; ``1 - alpha`` or more. Of ordered classes they are neighbours. None and NaN
             for a row with a missing input, and where there are no standard errors;
-            ``attrs["withheld"]`` says why.
+            ``attrs["withheld"]`` says why, and ``attrs["n_trials"]`` is 1.
 
         Notes
         -----
@@ -169,6 +173,7 @@ class Intervals(Distributions, Resampling):
         frame.attrs.update(
             method=None if asked.uncertainty is None else asked.uncertainty.name,
             withheld=asked.why_not,
+            n_trials=1,
         )
         return frame
 
@@ -184,6 +189,11 @@ class Intervals(Distributions, Resampling):
                 raise SpecificationError(
                     f"agg_weights has the shape {weights.shape}; one number for each of the "
                     f"{asked.points.m} rows is needed."
+                )
+            if not np.isfinite(weights).all():
+                raise SpecificationError(
+                    "agg_weights has a value that is not finite; give finite numbers, and zero to "
+                    "rows that are to be left out."
                 )
         why_not = "" if self._uncertainty is not None else self._why_not
         asked = replace(asked, uncertainty=self._uncertainty, why_not=why_not)  # as an effect has
@@ -214,7 +224,7 @@ class Intervals(Distributions, Resampling):
             uncertainty,
             "" if uncertainty is not None else self._why_not,
             ("t" if self.use_t else "norm", self.df_resid_inference),
-            index if labels is None else labels,
+            index if labels is None else _one_label_each(labels, len(added)),
             lambda: self._beyond(points),
         )
 
@@ -283,6 +293,14 @@ class Intervals(Distributions, Resampling):
     @property
     def _has_classes(self) -> bool:
         return bool(self._numbers.fitted.family.statistic_labels("prob"))
+
+
+def _one_label_each(labels: Any, m: int) -> Any:
+    if isinstance(labels, str) or np.ndim(labels) == 0 or len(labels) != m:
+        raise SpecificationError(
+            f"row_labels={labels!r}: a label for each of the {m} rows is needed."
+        )
+    return labels
 
 
 def _expected(asked: Asked) -> Array:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from scipy import stats
 from statsmodels.discrete.discrete_margins import DiscreteMargins
 
 from deepglm.data import Change, Input
@@ -17,11 +18,15 @@ from deepglm.inference.fitted import Array, Mask
 from deepglm.inference.inputs import Levels, Quantity, Slopes
 from deepglm.inference.uncertainty import Functional
 from deepglm.results.estimated import SET_ASIDE, errors_note, measured
-from deepglm.results.places import Ground, ground_of, input_named, moves_aliased
+from deepglm.results.places import Ground, check_some, ground_of, input_named, moves_aliased
 
 AT = ("overall", "mean", "median", "zero", "all")
 METHODS = ("dydx", "eyex", "dyex", "eydx")
 ESTIMANDS = ("random", "fixed")
+
+_NOT_FINITE = (
+    "it is not a finite number: the mean, its logarithm or a column is not where it is taken"
+)
 
 __all__ = ["ESTIMANDS", "EffectSet", "Margins", "chosen_inputs", "one_of"]
 
@@ -122,9 +127,13 @@ class EffectSet:
 def chosen_inputs(results: Any, inputs: Any) -> list[Input]:
     """The inputs of those names, all by default."""
     data = results._model._data
+    check_some(data)
     if inputs is None:
         return list(data.inputs.values())
-    names = [inputs] if isinstance(inputs, str) else list(inputs)
+    single = isinstance(inputs, str) or not isinstance(inputs, Iterable)
+    names = [inputs] if single else list(inputs)
+    if not names:
+        raise SpecificationError("inputs is empty: give the names of some, or None for all.")
     return [input_named(data, name) for name in names]
 
 
@@ -185,6 +194,8 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
     ) -> None:
         """Compute the effects (see ``DeepGLMResults.get_margeff``)."""
         self._reset()
+        for kept in ("tvalues", "pvalues", "margeff_se", "margeff_cov"):
+            self.__dict__.pop(kept, None)
         proportional = str(method).lower() in ("dyex", "eyex")
         dummy = self._fit._deep and not proportional if dummy is None else dummy
         at, method = one_of(at, AT, "at"), one_of(method, METHODS, "method")
@@ -196,9 +207,10 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
             )
         self.margeff_options = {"method": method, "at": at, "x": x}
         which = self._fit._numbers.fitted.given.statistics[0]
+        chosen = chosen_inputs(self._fit, inputs)
         ground = ground_of(self._fit, which, "ey" in method, at, atexog)
         effects = EffectSet(ground)
-        for one in chosen_inputs(self._fit, inputs):
+        for one in chosen:
             _add(effects, one, method, dummy, count)
         family = self._fit._numbers.fitted.given
         outcomes = family.statistic_labels(which)
@@ -215,7 +227,8 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
         self.margeff = np.full((effects.ground.place.n, len(effects.names), S), np.nan)
         if effects.some:
             averages, theta = effects.averages, self._fit._numbers.fitted.theta
-            rows = averages.value(averages.rows(theta))
+            with np.errstate(all="ignore"):
+                rows = averages.value(averages.rows(theta))
             self.margeff[:] = rows.reshape(len(effects.names), S, -1).transpose(2, 0, 1)
         self.margeff[:, self._unknown(effects)] = np.nan
         if S == 1:
@@ -229,11 +242,14 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
             functional = effects.averages.functional(population)
             uncertainty = self._fit._uncertainty
             suspect = np.repeat(self._suspect(effects), S)
-            found = measured(self._fit, uncertainty, functional, effects.ground.share, suspect)
+            with np.errstate(all="ignore"):  # what is not finite is named below
+                found = measured(self._fit, uncertainty, functional, effects.ground.share, suspect)
             values, cov = found.values.reshape(shape), found.cov
             self.reasons["standard errors"] = self._fit._why_not if uncertainty is None else ""
             for k in np.flatnonzero(found.unknown):
                 self.reasons[effects.names[k // S]] = SET_ASIDE
+            for k in np.flatnonzero(~np.isfinite(found.values) & ~found.unknown):
+                self.reasons.setdefault(effects.names[k // S], _NOT_FINITE)
         lost = self._unknown(effects)
         values[lost] = np.nan
         cov[np.isnan(values).ravel()] = np.nan
@@ -252,24 +268,44 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
     def _unknown(self, effects: EffectSet) -> list[bool]:
         return [name in effects.reasons for name in effects.names]
 
+    def __getattr__(self, name: str) -> Any:
+        if name in ("margeff_se", "margeff_cov"):
+            self._check_averaged()
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    def _check_averaged(self) -> None:
+        """Raise for the effects in every row, which have no standard errors."""
+        if self.__dict__.get("margeff_options", {}).get("at") == "all":
+            raise NotAvailableError(
+                "at='all' gives the effect in every row, margeff, and no standard errors; use "
+                "at='overall' for their average with one."
+            )
+
     @cached_property
     def tvalues(self) -> Array:
         """Effects over standard errors; NaN for an effect that is zero throughout.
 
         For a model with hidden layers they are there for ``x="random"`` only.
         """
-        if self.margeff_options["at"] == "all":
-            raise NotAvailableError(
-                "at='all' gives the effect in every row and no standard errors; use at='overall' "
-                "for their average with one."
-            )
+        self._check_averaged()
         with np.errstate(invalid="ignore", divide="ignore"):
             z = np.where(self.margeff_se > 0.0, self.margeff / self.margeff_se, np.nan)
         return z if self._tested else np.full_like(z, np.nan)
 
+    @cached_property
+    def pvalues(self) -> Array:
+        """Two-sided p-values that an effect is zero."""
+        return np.asarray(2.0 * stats.norm.sf(np.abs(self.tvalues)))
+
     def conf_int(self, alpha: float = 0.05) -> Any:
         """Confidence intervals of the effects (see statsmodels)."""
+        self._check_averaged()
         return super().conf_int(probability("alpha", alpha))
+
+    def summary_frame(self, alpha: float = 0.05) -> Any:
+        """Everything as a data frame (see statsmodels)."""
+        self._check_averaged()
+        return super().summary_frame(alpha)
 
     @property
     def _tested(self) -> bool:
@@ -278,6 +314,7 @@ class Margins(DiscreteMargins):  # type: ignore[misc,unused-ignore]
 
     def summary(self, alpha: float = 0.05) -> Any:
         """Table of the effects, with a note on what they are about and where errors come from."""
+        self._check_averaged()
         table = super().summary(alpha)
         table.add_extra_txt(self._notes())
         return table
@@ -320,10 +357,12 @@ def _add(effects: EffectSet, one: Input, method: str, dummy: bool, count: bool) 
         else:
             effects.levels(one)
         return
-    x = effects.ground.values(one.name) if dummy or count else np.empty(0)
-    if dummy and zero_one(x):
+    seen = effects.ground.seen(one.name) if dummy or count else np.empty(0)
+    whole = (seen % 1 == 0).all() and (seen >= 0).all()
+    if dummy and zero_one(seen):
         effects.difference(one.name, one, 1.0, 0.0)
-    elif count and (x % 1 == 0).all() and (x >= 0).all() and not set(np.unique(x)) <= {0.0, 1.0}:
+    elif count and whole and not set(np.unique(seen)) <= {0.0, 1.0}:
+        x = effects.ground.values(one.name)
         effects.difference(one.name, one, x + 1.0, x - 1.0, 2.0)
     else:
         effects.slope(one, proportional)
@@ -339,6 +378,9 @@ def effect_functional(results: Any) -> tuple[list[str], Functional]:
     effects = EffectSet(ground_of(results, which, False, "overall", None))
     for one in chosen_inputs(results, None):
         _add(effects, one, "dydx", results._deep, False)
+    if not effects.some:
+        reasons = "; ".join(f"{name}: {why}" for name, why in effects.reasons.items())
+        raise NotAvailableError(f"no input has an average effect. {reasons}.")
     outcomes = family.statistic_labels(which) or ("",)
     names = [name for name in effects.names if name not in effects.reasons]
     labels = [f"{name}, {out}" if out else name for name in names for out in map(str, outcomes)]

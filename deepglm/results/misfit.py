@@ -11,11 +11,20 @@ from statsmodels.stats.contrast import ContrastResults
 
 from deepglm import links
 from deepglm.errors import NotAvailableError, SpecificationError, whole_number
+from deepglm.families.multinomial import MultinomialFamily
 from deepglm.inference.lagrange import projected
 from deepglm.inference.likelihood_ratio import bootstrap_ratio, first_unit, one_unit_more
 from deepglm.inference.nonlinearity import COMPONENTS, Joint, Missed, Scaled, room, scaled
 from deepglm.results import contrasts
-from deepglm.results.restrictions import Tested, Variance, modes, objective_scale, posed
+from deepglm.results.restrictions import (
+    DETERMINED,
+    Restriction,
+    Tested,
+    Variance,
+    modes,
+    objective_scale,
+    posed,
+)
 
 
 class Misfit(Tested):
@@ -63,6 +72,10 @@ class Misfit(Tested):
         500 monomials those of the third degree are left out, cubes last. Neither test dominates the
         other, therefore both.
 
+        Phantom units are drawn in the columns of the design: with another coding of a factor, or
+        ``-x`` in place of ``x``, they are other units, as with another seed. The same holds for
+        monomials once they are reduced or left out; before, their test does not depend on it.
+
         References
         ----------
         Terasvirta, Lin and Granger (1993); Lee, White and Granger (1993).
@@ -81,10 +94,15 @@ class Misfit(Tested):
                 "this network needs one more unit."
             )
         self._refuse_uncertified("nonlinearity_test")
-        if _is_bootstrap(test, cov_type):
-            return self._ratio_frame(None, bootstrap, seed)
         intercept = self._model._intercept
         columns = [j for j in range(self._model.predictor.k_glm) if j != intercept]
+        if self._is_bootstrap(test, cov_type, "nonlinearity_test"):
+            if not columns:
+                raise NotAvailableError(
+                    "nonlinearity_test(test='lr_boot'): this GLM has no inputs, and a hidden unit "
+                    "needs one."
+                )
+            return self._ratio_frame(None, bootstrap, seed)
         chosen = [scaled(self._numbers.fitted, [columns])]
         return self._missed(chosen, "tanh", (cov_type, cov_kwds), adjust, seed)
 
@@ -136,7 +154,7 @@ class Misfit(Tested):
                 "hidden layer."
             )
         self._refuse_uncertified("unit_test")
-        if _is_bootstrap(test, cov_type):
+        if self._is_bootstrap(test, cov_type, "unit_test"):
             return self._ratio_frame(0, bootstrap, seed)
         networks = self._model.predictor.networks
         empty: list[list[int]] = [[] for _ in range(len(networks) + 1)]
@@ -153,7 +171,7 @@ class Misfit(Tested):
         """The bootstrap of the likelihood ratio of one more unit, as a table."""
         whole_number("bootstrap", size, 19, " Fewer simulations cannot give a p-value of 0.05.")
         whole_number("seed", seed, 0)
-        networks = self._model.predictor.networks
+        networks, responses = self._model.predictor.networks, self._drawn_responses()
         if term is None:
             intercept, X = self._model._intercept, self._numbers.fitted.rows.designs[0]
             aliased = self._estimate.aliased
@@ -166,9 +184,7 @@ class Misfit(Tested):
                     "scale symmetry, such as tanh. Use test='lm'."
                 )
             models = one_unit_more(posed(self), term)
-        found = bootstrap_ratio(
-            models, objective_scale(self), modes(self), self._responses(), size, seed
-        )
+        found = bootstrap_ratio(models, objective_scale(self), modes(self), responses, size, seed)
         frame = pd.DataFrame(
             {"statistic": [found.statistic], "df": [np.nan], "pvalue": [found.pvalue]},
             index=["likelihood ratio"],
@@ -176,6 +192,37 @@ class Misfit(Tested):
         frame["pvalue_adjusted"] = frame.pvalue
         frame.attrs.update(test="lr_boot", simulations=size, failed=found.failed)
         return frame
+
+    def _drawn_responses(self) -> Any:
+        """Draws responses for "lr_boot", or says why none can be drawn."""
+        try:
+            return self._responses()
+        except NotAvailableError as error:
+            counts = self._numbers.fitted.rows.freq
+            why = f"those of the {self._numbers.fitted.given.name} family are not drawn here"
+            if not np.isin(counts, (0.0, 1.0)).all():
+                why = "a row with a frequency weight stands for several; repeat the rows instead"
+            raise NotAvailableError(
+                f"test='lr_boot' draws responses from the fitted model, and {why}. test='lm' needs "
+                "no draws."
+            ) from error
+
+    def _is_bootstrap(self, test: str, cov_type: str | None, what: str) -> bool:
+        if test not in ("lm", "lr_boot"):
+            raise SpecificationError(
+                f"test={test!r} is not known; accepted are 'lm' and 'lr_boot'."
+            )
+        if test == "lm":
+            return False
+        simulates = "test='lr_boot' simulates from the fitted distribution, so it"
+        if cov_type is not None:
+            raise SpecificationError(f"{simulates} takes no cov_type; test='lm' does.")
+        if not self._request.trusts_the_model:
+            raise NotAvailableError(
+                f"{what}: {simulates} is not robust, and this fit has "
+                f"cov_type={self._request.name!r}. test='lm' is robust as the fit is."
+            )
+        return True
 
     def _missed(
         self,
@@ -213,6 +260,11 @@ class Misfit(Tested):
         ContrastResults
             statsmodels' class.
 
+        Notes
+        -----
+        Of a multinomial response, powers of the score of every class, less the mean of the scores
+        of all classes: the test does not depend on the reference, nor on the order of the classes.
+
         References
         ----------
         Pregibon (1980), Applied Statistics 29, 15-24; Ramsey (1969).
@@ -220,7 +272,10 @@ class Misfit(Tested):
         self._refuse_uncertified("link_test")
         variance, fitted = Variance(self, cov_type, cov_kwds), self._numbers.fitted
         share = fitted.rows.freq / fitted.rows.freq.sum()
-        eta = fitted.etas - (fitted.etas @ share)[:, None]
+        eta = fitted.etas
+        if isinstance(fitted.family, MultinomialFamily):
+            eta = fitted.family.basis @ eta  # of all classes, adding up to zero
+        eta = eta - (eta @ share)[:, None]
         sd = np.sqrt((eta * eta) @ share)
         eta = eta / np.where(sd > 0, sd, 1.0)[:, None]
         powers = np.concatenate((eta**2, eta**3))
@@ -269,10 +324,16 @@ class Misfit(Tested):
         """
         self._refuse_uncertified("interaction_test")
         whole_number("seed", seed, 0)
-        self._named_inputs([a, b])
+        a, b = self._named_input(a), self._named_input(b)
         inputs = self._model._data.inputs
         if a == b:
             raise SpecificationError(f"{a!r} is given twice; name two inputs.")
+        for name in (a, b):
+            if not Restriction.of_input(self, name).lost:
+                raise NotAvailableError(
+                    f"interaction_test: {name!r} has no products of its own, as {DETERMINED}. "
+                    "Leave one of them out of the formula."
+                )
         pairs = zip(inputs[a].columns, inputs[b].columns, strict=True)
         for source, (first, second) in enumerate(pairs):
             if source and first and second or set(first) & set(second):
@@ -306,14 +367,3 @@ def _as_frame(tests: dict[str, Any], variance: Variance, adjust: str) -> pd.Data
     frame.attrs["test"] = "F" if variance.use_f else "chi2"
     frame.attrs["cov_type"] = variance.name
     return frame
-
-
-def _is_bootstrap(test: str, cov_type: str | None) -> bool:
-    if test not in ("lm", "lr_boot"):
-        raise SpecificationError(f"test={test!r} is not known; accepted are 'lm' and 'lr_boot'.")
-    if test == "lr_boot" and cov_type is not None:
-        raise SpecificationError(
-            "test='lr_boot' simulates from the fitted distribution, so it takes no cov_type; "
-            "test='lm' does."
-        )
-    return test == "lr_boot"

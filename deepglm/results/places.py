@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -10,17 +10,25 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from deepglm.data import Change, ColumnMaker, Input, ModelData, PlainColumns
+from deepglm.data import (
+    Change,
+    ColumnMaker,
+    Input,
+    ModelData,
+    PlainColumns,
+    as_floats,
+    intercept_column,
+)
 from deepglm.data.changes import typed
 from deepglm.errors import MissingColumnError, NotAvailableError, SpecificationError
 from deepglm.families import Family, with_limits
 from deepglm.formula.columns import listed, nearest
-from deepglm.inference.fitted import Array
+from deepglm.inference.fitted import Array, Mask
 from deepglm.inference.inputs import Place, place_of
 
 Reduce = Callable[[Array], float]
 
-__all__ = ["Ground", "ground_of", "input_named", "moves_aliased"]
+__all__ = ["Ground", "check_some", "ground_of", "input_named", "moves_aliased", "number_of"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,6 +45,8 @@ class Ground:
         (n,) how much every row counts in an average.
     values
         Values of numeric inputs, by name.
+    counted
+        (n,) rows whose values count; all for the row that stands for others.
     reduce
         What makes one row of all; None for rows as they are.
     """
@@ -45,6 +55,7 @@ class Ground:
     maker: ColumnMaker
     share: Array
     values: Callable[[str], Array]
+    counted: Mask
     reduce: Reduce | None = None
 
     def at(self, one: Input, value: Any) -> tuple[Change, ...]:
@@ -54,6 +65,10 @@ class Ground:
     def slopes(self, one: Input) -> tuple[Change, ...]:
         """Derivatives of the columns by an input."""
         return self._reduced(self.maker.slopes(one))
+
+    def seen(self, name: str) -> Array:
+        """Values of an input in the rows that count: those of frequency zero do not."""
+        return np.asarray(self.values(name)[self.counted])
 
     def of(self, name: str) -> Array:
         """(n,) values of an input, or the one of the row that stands for all."""
@@ -85,7 +100,7 @@ def ground_of(
     data = results._model._data
     place = place_of(results._numbers.fitted, which, log)
     share = data.rows.freq / data.rows.freq.sum()
-    ground = Ground(place, data.maker, share, data.values_of)
+    ground = Ground(place, data.maker, share, data.values_of, share > 0.0)
     if given is not None:
         ground = _changed(ground, data, given)
     if at in ("overall", "all"):
@@ -104,14 +119,50 @@ def input_named(data: ModelData, name: Any) -> Input:
     MissingColumnError
         If the model has no such input.
     """
-    if name in data.inputs:
+    if isinstance(name, Hashable) and name in data.inputs:
         return data.inputs[name]
+    check_some(data)
+    first = data.sources[0]
+    constant = intercept_column(first)
     columns = [column for source in data.sources for column in source.names]
-    made = f" {name!r} is a column made from inputs, which move as a whole." * (name in columns)
+    made = ""
+    if constant is not None and name == first.names[constant]:
+        made = f" {name!r} is the intercept, which does not vary."
+    elif name in columns:
+        made = f" {name!r} is a column made from inputs, which move as a whole."
     raise MissingColumnError(
         f"{name!r} is not an input of this model; its inputs are {listed(data.inputs)}."
         f"{made or nearest(str(name), data.inputs)}"
     )
+
+
+def check_some(data: ModelData) -> None:
+    """Raise for a model of an intercept alone.
+
+    Raises
+    ------
+    NotAvailableError
+        If nothing varies between rows.
+    """
+    if not data.inputs:
+        raise NotAvailableError(
+            "the model has no inputs: its columns are the intercept alone, so nothing moves."
+        )
+
+
+def number_of(name: str, word: str, value: Any) -> float:
+    """A value of a numeric input.
+
+    Raises
+    ------
+    SpecificationError
+        If it is not one finite number.
+    """
+    single = np.ndim(value) == 0 and value is not None and not isinstance(value, str)
+    number = float(as_floats(value, word)) if single else np.nan
+    if not np.isfinite(number):
+        raise SpecificationError(f"{word}={value!r}: one finite number is needed for {name!r}.")
+    return number
 
 
 def moves_aliased(data: ModelData, one: Input) -> bool:
@@ -129,6 +180,7 @@ def _changed(ground: Ground, data: ModelData, given: Any) -> Ground:
     if not isinstance(given, Mapping):
         return _other_columns(ground, data, given)
     values = {_name_of(data, key): value for key, value in given.items()}
+    values = {name: _given(data, data.inputs[name], value) for name, value in values.items()}
     designs = [X.copy() for X in ground.place.designs]
     for name, value in values.items():
         for X, change in zip(designs, data.maker.at(data.inputs[name], value), strict=True):
@@ -144,6 +196,30 @@ def _changed(ground: Ground, data: ModelData, given: Any) -> Ground:
         return data.values_of(name) if new is None else np.broadcast_to(np.asarray(new, float), n)
 
     return replace(ground, place=place, maker=maker, values=of)
+
+
+def _given(data: ModelData, one: Input, value: Any) -> Any:
+    """A value of an input for all rows, or one for each."""
+    if one.is_factor:
+        return value
+    if isinstance(value, pd.Series):
+        known = value.index.is_unique and data.index.isin(value.index).all()
+        value = (value.loc[data.index] if known else value).to_numpy()
+    if np.ndim(value) == 0:
+        number_of(one.name, f"atexog[{one.name!r}]", value)
+        return value
+    x = as_floats(value, f"atexog[{one.name!r}]")
+    if x.shape != (data.rows.n,):
+        raise SpecificationError(
+            f"atexog has values of the shape {x.shape} for {one.name!r}; one number for all rows "
+            f"or one for each of the {data.rows.n} is needed."
+        )
+    if not np.isfinite(x).all():
+        raise SpecificationError(
+            f"atexog has a value for {one.name!r} that is not finite, "
+            f"{x[np.argmin(np.isfinite(x))]}; finite numbers are needed."
+        )
+    return x
 
 
 def _replaced(seen: Any, values: Mapping[str, Any], n: int) -> Any:
@@ -190,7 +266,7 @@ def _one_row(ground: Ground, reduce: Reduce) -> Ground:
     place = ground.place
     designs = tuple(np.array([reduce(x) for x in X]).reshape(-1, 1) for X in place.designs)
     offset = np.array([reduce(place.offset)])
-    outcome = replace(place.outcome, family=_limited(place.outcome.family, place.n))
+    outcome = replace(place.outcome, family=_limited(place.outcome.family, ground.counted))
     one = Place(place.predictor, outcome, designs, offset)
     return replace(ground, place=one, share=np.ones(1), reduce=reduce)
 
@@ -217,9 +293,9 @@ def _at_zero(ground: Ground, data: ModelData) -> Ground:
                 for source, standard in zip(data.sources, data.standards, strict=True)
             ]
     outcome = ground.place.outcome
-    outcome = replace(outcome, family=_limited(outcome.family, ground.place.n))
+    outcome = replace(outcome, family=_limited(outcome.family, ground.counted))
     place = Place(ground.place.predictor, outcome, tuple(designs), np.zeros(1))
-    return Ground(place, maker, np.ones(1), lambda _: np.zeros(1))
+    return Ground(place, maker, np.ones(1), lambda _: np.zeros(1), np.ones(1, dtype=bool))
 
 
 def _zero(one: Input, values: Any) -> Any:
@@ -229,12 +305,14 @@ def _zero(one: Input, values: Any) -> Any:
     return typed(one.reference, getattr(values, "dtype", None), 1)
 
 
-def _limited(family: Family, n: int) -> Family:
+def _limited(family: Family, counted: Mask) -> Family:
     """The family for one row that stands for all: its limits have to be numbers."""
     limits = [np.asarray(getattr(family, name, 0.0)) for name in ("lower", "upper")]
-    if all(limit.ndim == 0 or len(limit) != n for limit in limits):
+    by_row = [limit.shape == counted.shape for limit in limits]
+    if not any(by_row):
         return family
-    if any(np.ptp(limit) > 0 for limit in limits):
+    limits = [x[counted] if rows else x for x, rows in zip(limits, by_row, strict=True)]
+    if any(limit.min() != limit.max() for limit in limits):  # infinite ones have no difference
         raise NotAvailableError(
             "the limits differ between rows, so that one row cannot stand for all. Use "
             "at='overall'."

@@ -13,7 +13,7 @@ from deepglm.inference.fitted import Array
 from deepglm.inference.profile import Profile
 from deepglm.results import contrasts
 from deepglm.results.frozen import Frozen
-from deepglm.results.restrictions import posed
+from deepglm.results.restrictions import estimates_more, posed
 
 WIDTH = 2.576
 """Standard errors to each side that a profile covers by default."""
@@ -61,6 +61,11 @@ class Profiles(Frozen):
         """Intervals whose ends have the profile deviance of the level."""
         probability("alpha", alpha)
         self._check_profiled("conf_int(method='profile')")
+        if not self._request.trusts_the_model:
+            raise NotAvailableError(
+                "conf_int(method='profile'): a profile likelihood is not robust, and this fit has "
+                f"cov_type={self._request.name!r}. conf_int() gives Wald's intervals."
+            )
         quantile = contrasts.quantile(alpha, self._df)
         frame = pd.DataFrame({0: np.nan, 1: np.nan}, index=self._model.exog_names)
         for name in frame.index[: self._model.predictor.size]:
@@ -96,5 +101,10 @@ class Profiles(Frozen):
             raise NotAvailableError(
                 f"{what}: for families of one linear predictor without cut-points, which "
                 f"{family.name} is not. conf_int() gives Wald's."
+            )
+        if estimates_more(family):
+            raise NotAvailableError(
+                f"{what}: the {family.name} family estimates its power as well, and deviances of "
+                "several powers cannot be compared. Give it one, as in Tweedie(var_power=1.5)."
             )
         self._check_unpenalised(what)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -10,13 +10,28 @@ import numpy as np
 
 from deepglm.errors import NotAvailableError, SpecificationError
 from deepglm.execution import workers
+from deepglm.families import Family
 from deepglm.inference.fitted import Array, Codes, Fitted
 from deepglm.inference.lagrange import Projected, ScoreTest
 from deepglm.inference.restricted import Smaller, without_input
 from deepglm.results.frozen import Frozen, check_covariance
+from deepglm.results.places import input_named
 from deepglm.solvers import Problem, Solution
 
-__all__ = ["Restriction", "Tested", "SmallerFit", "Variance", "modes", "objective_scale", "posed"]
+__all__ = [
+    "DETERMINED",
+    "Restriction",
+    "SmallerFit",
+    "Tested",
+    "Variance",
+    "estimates_more",
+    "modes",
+    "objective_scale",
+    "posed",
+]
+
+DETERMINED = "the other columns determine those of this input"
+"""Why an input has no test: the data cannot tell its effect from that of others."""
 
 
 def posed(results: Any) -> Problem:
@@ -30,6 +45,14 @@ def objective_scale(results: Any) -> float | None:
     """Dispersion inside the objective where it was held fixed."""
     estimate = results._estimate
     return estimate.scale_objective if estimate.scale_kind == "fixed" else None
+
+
+def estimates_more(family: Family) -> bool:
+    """Whether a family estimates a dispersion and its variance function, as the power of Tweedie.
+
+    Deviances of two variance functions cannot be compared.
+    """
+    return family.scale is None and len(family.aux_names) > 1
 
 
 def modes(results: Any) -> list[Array]:
@@ -67,6 +90,12 @@ class Restriction:
         """The model without an input."""
         columns = results._model._data.inputs[name].columns
         return cls(results, without_input(posed(results), columns))
+
+    @property
+    def lost(self) -> int:
+        """How many coefficients fewer are estimated."""
+        before = posed(self.results).free
+        return int(before.sum()) - int(self.smaller.problem.free.sum())
 
     @property
     def lost_a_term(self) -> bool:
@@ -165,15 +194,18 @@ class Tested(Frozen):
                     break
         return own, others
 
-    def _named_inputs(self, names: Sequence[str] | str | None) -> list[str]:
-        inputs = self._model._data.inputs
+    def _named_inputs(self, names: Any) -> list[str]:
+        """Names of inputs, one or several; all by default."""
         if names is None:
-            return list(inputs)
-        wanted = [names] if isinstance(names, str) else list(names)
-        for name in wanted:
-            if name not in inputs:
-                raise SpecificationError(
-                    f"{name!r} is not an input of this model; its inputs are "
-                    f"{', '.join(repr(known) for known in inputs)}."
-                )
-        return wanted
+            return list(self._model._data.inputs)
+        several = isinstance(names, Iterable) and not isinstance(names, str)
+        return [self._named_input(name) for name in (names if several else [names])]
+
+    def _named_input(self, name: Any) -> str:
+        """The name of one input."""
+        if not isinstance(name, Hashable):
+            raise SpecificationError(
+                f"{name!r} is of type {type(name).__name__}; the name of one input is needed. "
+                "input_tests() takes several."
+            )
+        return input_named(self._model._data, name).name

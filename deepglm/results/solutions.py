@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from deepglm.errors import NotAvailableError
 from deepglm.inference.uncertainty import Functional, Resampled
 from deepglm.results.margins import effect_functional
 
@@ -50,13 +51,18 @@ def several_solutions(results: Any) -> str:
     method = results._uncertainty
     if method is None:
         return ""
-    names, f = effect_functional(results)
+    try:
+        names, f = effect_functional(results)
+    except NotAvailableError:  # no effect has a number
+        return ""
     errors = method.errors(f)
     parts = [_of_modes(results, names, f, errors)]
     if isinstance(method, Resampled) and method.delta is not None:
         found = np.std(method.values(f), axis=0, ddof=1)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            times = found / method.delta.errors(f)
+        curvature = method.delta.errors(f)
+        with np.errstate(divide="ignore", invalid="ignore"):  # an error of rounding is none
+            known = np.isfinite(curvature) & (curvature > 1e-10 * found)
+            times = np.where(known, found / curvature, np.nan)
         if np.nanmax(times, initial=0.0) > APART:
             k = int(np.nanargmax(times))
             parts.append(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.errors import DeepGLMError, NotAvailableError, SpecificationError, whole_number
 from deepglm.results import DeepGLMResults
 from deepglm.results.deletion import chosen_test, compared
 from deepglm.selection.agreement import check_same_response
@@ -50,8 +51,9 @@ def anova(
     Returns
     -------
     DataFrame
-        A row for every term or fit: ``df_resid``, ``deviance``, ``bic`` (of fits), ``df`` and
-        ``change`` in deviance, ``test``, ``statistic``, ``pvalue``.
+        A row for every term or fit: ``df_resid``, ``deviance``, ``bic`` and ``certified`` (of
+        fits), ``df`` and ``change`` in deviance, ``test``, ``statistic``, ``pvalue``, and
+        ``reason``: why there is no p-value, or what else to know.
 
     Raises
     ------
@@ -59,14 +61,21 @@ def anova(
         For fits that are not of the same response, family, link and rows (the rows themselves are
         compared: labels, responses, weights and offsets), and for a test that was asked for between
         fits that are not nested.
+    NotAvailableError
+        For a test that was asked for and is not valid for these fits, and for a single fit that
+        cannot be tested term by term.
 
     Notes
     -----
     Between GLMs the table is R's: the dispersion is that of the largest model, Pearson's. A GLM is
     nested in a network if its columns are combinations of those in the network's final layer; twice
     the difference of their log-likelihoods is then not chi-square, because the coefficients of a
-    hidden unit of no effect are not identified. Fits that are not nested, and networks, have
-    their deviance and BIC, and no p-value. ``bic`` counts effective degrees of freedom.
+    hidden unit of no effect are not identified. Fits that are not nested, networks, fits that are
+    not certified or penalised, and fits with a robust ``cov_type`` (a difference of deviances is
+    not robust; "Rao" is) have their deviance and BIC, and no p-value; ``reason`` says which. "lm"
+    needs only the GLM at its maximum. "lr_boot" fits the GLM and one hidden unit of all its
+    inputs, whatever the number of units of the network, so that network has to be made of the same
+    columns. ``bic`` counts effective degrees of freedom.
 
     Examples
     --------
@@ -85,6 +94,7 @@ def anova(
             )
         return _by_term(next(iter(members.values())), test)
     check_same_response(members)
+    whole_number("seed", seed, 0)
     options = {"cov_type": cov_type, "cov_kwds": cov_kwds, "bootstrap": bootstrap, "seed": seed}
     return _by_fit(members, test, options)
 
@@ -132,6 +142,7 @@ def _by_term(result: DeepGLMResults, test: str | None) -> pd.DataFrame:
             "test": ["", *[kind] * len(names)],
             "statistic": np.r_[first, statistic],
             "pvalue": np.r_[first, p],
+            "reason": ["", *np.where(df > 0, "", "earlier terms determine its columns")],
         },
         index=pd.Index(["NULL", *names], name="term"),
     )
@@ -141,54 +152,163 @@ def _by_fit(
     members: dict[Any, DeepGLMResults], test: str | None, options: dict[str, Any]
 ) -> pd.DataFrame:
     fits = list(members.values())
+    names = {id(fit): repr(name) for name, fit in members.items()}
     df_resid = np.array([float(fit.df_resid) for fit in fits])
-    rows = [["", np.nan, np.nan]]
+    rows: list[list[Any]] = [["", np.nan, np.nan, ""]]
     for before, after in zip(fits, fits[1:], strict=False):
-        rows.append(_pair(before, after, test, options, fits))
+        small, large = (after, before) if _is_smaller(after, before) else (before, after)
+        pair = _Pair(small, large, _largest(fits), names)
+        rows.append(pair.row(test, options))
     frame = pd.DataFrame(
         {
             "df_resid": df_resid,
             "deviance": [fit.deviance for fit in fits],
             "bic": [fit.bic for fit in fits],
+            "certified": [fit.converged for fit in fits],
             "df": np.r_[np.nan, -np.diff(df_resid)],
             "change": np.r_[np.nan, -np.diff([fit.deviance for fit in fits])],
         },
         index=pd.Index(list(members), name="fit"),
     )
-    frame[["test", "statistic", "pvalue"]] = pd.DataFrame(
-        rows, index=frame.index, columns=["test", "statistic", "pvalue"]
-    )
+    columns = ["test", "statistic", "pvalue", "reason"]
+    frame[columns] = pd.DataFrame(rows, index=frame.index, columns=columns)
     return frame
 
 
-def _pair(
-    before: DeepGLMResults,
-    after: DeepGLMResults,
-    test: str | None,
-    options: dict[str, Any],
-    fits: list[DeepGLMResults],
-) -> list[Any]:
-    """Name, statistic and p-value of the test between two fits, NaN where there is none."""
-    nothing = ["", np.nan, np.nan]
-    small, large = (after, before) if _is_smaller(after, before) else (before, after)
-    if small._deep or not _nested(small, large):
-        if test is not None:
-            raise SpecificationError(
-                f"test={test!r} needs nested fits: every column of the smaller one a combination "
-                "of those in the larger one's final layer, and no hidden layer in the smaller one. "
-                "Without test= the deviance and BIC of both are given."
+def _largest(fits: list[DeepGLMResults]) -> DeepGLMResults | None:
+    """The GLM whose dispersion all comparisons of GLMs use."""
+    return min((fit for fit in fits if not fit._deep), key=lambda fit: fit.df_resid, default=None)
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Two fits that are compared.
+
+    Parameters
+    ----------
+    small, large
+        The fits.
+    largest
+        The GLM whose dispersion counts.
+    names
+        What the user calls the fits.
+    """
+
+    small: DeepGLMResults
+    large: DeepGLMResults
+    largest: DeepGLMResults | None
+    names: Mapping[int, str]
+
+    def row(self, test: str | None, options: dict[str, Any]) -> list[Any]:
+        """Name, statistic and p-value of the test, and why there is none."""
+        refused, reason = self._untested(test)
+        if reason and test is not None:
+            raise refused(
+                f"test={test!r}: {reason}. Without test= the fits are shown side by side."
             )
-        return nothing
-    if large._deep:
-        if test not in (None, "lm", "lr_boot"):
+        if reason:
+            return ["", np.nan, np.nan, reason]
+        if self.large._deep:
+            row = self._against_network(test or "lm", options)
+        else:
+            row = self._between_glms(test, options)
+        return row
+
+    def _untested(self, test: str | None) -> tuple[type[DeepGLMError], str]:
+        """Why no test is valid, in plain words, and what to raise if it was asked for."""
+        small, large = self.small, self.large
+        here, there = self.names[id(small)], self.names[id(large)]
+        if small._deep:
+            return SpecificationError, (
+                f"a test needs nested fits without hidden layers in the smaller one; {here} and "
+                f"{there} both have hidden layers, and twice the difference of their "
+                "log-likelihoods is not chi-square"
+            )
+        if not _nested(small, large):
+            return SpecificationError, (
+                f"a test needs nested fits; {here} has columns that are no combinations of those "
+                f"in the final layer of {there}"
+            )
+        if large._deep:
+            return NotAvailableError, "" if small.converged else f"{here}: {small._not_compared}"
+        compared_by_scores = test is not None and test.lower() == "rao"
+        biggest = self.largest or large
+        estimated = biggest._estimate.scale_kind != "fixed"
+        for fit in (small, large, *([biggest] if estimated else [])):
+            if fit._not_compared:
+                return NotAvailableError, f"{self.names[id(fit)]}: {fit._not_compared}"
+        for fit in (small, large):
+            if fit._not_robust and not compared_by_scores:
+                return NotAvailableError, (
+                    f"{self.names[id(fit)]}: {fit._not_robust}; so is anova with test='Rao'"
+                )
+        return NotAvailableError, ""
+
+    def _between_glms(self, test: str | None, options: dict[str, Any]) -> list[Any]:
+        small, large = self.small, self.large
+        same = "the two fits have the same columns, or combinations of them"
+        if test is not None and test.lower() == "rao":
+            found = small._score_of_columns(
+                large.model.exog, options["cov_type"], options["cov_kwds"]
+            )
+            why = "" if np.isfinite(found.pvalue) else f"{same}; or too few clusters"
+            return ["Rao", float(found.statistic), float(found.pvalue), why]
+        if options["cov_type"] is not None:
+            raise SpecificationError("cov_type is for test='Rao' and test='lm', the score tests.")
+        biggest = self.largest or large
+        kind = chosen_test(test, biggest._estimate.scale_kind != "fixed")
+        df = np.array([small.df_resid - large.df_resid], dtype=float)
+        ends = small._as_compared, large._as_compared
+        change, scale = ends[0].deviance - ends[1].deviance, biggest.scale
+        if np.isfinite([end.llf for end in ends]).all():
+            change, scale = 2.0 * (ends[1].llf - ends[0].llf), 1.0
+        statistic, p = compared(np.array([change]), df, scale, biggest.df_resid, kind)
+        return [kind, float(statistic[0]), float(p[0]), same if np.isnan(p[0]) else ""]
+
+    def _against_network(self, test: str, options: dict[str, Any]) -> list[Any]:
+        small, large = self.small, self.large
+        if test not in ("lm", "lr_boot"):
             raise NotAvailableError(
                 f"test={test!r}: twice the difference of the log-likelihoods of a GLM and a "
                 "network is not chi-square. Use test='lm' or test='lr_boot'."
             )
-        return _against_network(small, large, test or "lm", options)
-    for fit, name in ((small, "anova"), (large, "anova")):
-        fit._refuse_refits(name)
-    return _between_glms(small, large, test, options, fits)
+        there = self.names[id(large)]
+        note = ""
+        if not large.converged:
+            note = (
+                f"{there} is not certified, so that its deviance and BIC are not those of an "
+                "optimum; the test starts from the GLM and does not use them"
+            )
+        if test == "lr_boot":
+            if not _of_the_same_columns(small, large):
+                raise NotAvailableError(
+                    f"test='lr_boot' compares {self.names[id(small)]} with one hidden unit of its "
+                    f"own inputs; {there} is made of others. Use test='lm', or fit the GLM with "
+                    "the columns of the network."
+                )
+            found = small.nonlinearity_test(
+                test="lr_boot", bootstrap=options["bootstrap"], seed=options["seed"]
+            )
+            return [
+                "lr_boot (one tanh unit)",
+                float(found.statistic.iloc[0]),
+                float(found.pvalue.iloc[0]),
+                note,
+            ]
+        table = small._missed_beside(
+            large, (options["cov_type"], options["cov_kwds"]), options["seed"]
+        )
+        if not table.pvalue.notna().any():
+            why = "nothing that the network can do is left to test, or there are too few clusters"
+            return ["lm", np.nan, np.nan, why]
+        best = int(np.nanargmin(table.pvalue_adjusted))
+        name = f"lm ({table.index[best]}, Holm)"
+        return [
+            name,
+            float(table.statistic.iloc[best]),
+            float(table.pvalue_adjusted.iloc[best]),
+            note,
+        ]
 
 
 def _is_smaller(one: DeepGLMResults, other: DeepGLMResults) -> bool:
@@ -197,48 +317,24 @@ def _is_smaller(one: DeepGLMResults, other: DeepGLMResults) -> bool:
     return one.df_resid > other.df_resid
 
 
-def _between_glms(
-    small: DeepGLMResults,
-    large: DeepGLMResults,
-    test: str | None,
-    options: dict[str, Any],
-    fits: list[DeepGLMResults],
-) -> list[Any]:
-    if test is not None and test.lower() == "rao":
-        found = small._score_of_columns(large.model.exog, options["cov_type"], options["cov_kwds"])
-        return ["Rao", float(found.statistic), float(found.pvalue)]
-    if options["cov_type"] is not None:
-        raise SpecificationError("cov_type is for test='Rao' and test='lm', the score tests.")
-    glms = [fit for fit in fits if not fit._deep]
-    biggest = min(glms, key=lambda fit: fit.df_resid)
-    estimated = biggest._estimate.scale_kind != "fixed"
-    kind = chosen_test(test, estimated)
-    df = np.array([small.df_resid - large.df_resid], dtype=float)
-    ends = small._as_compared, large._as_compared
-    change, scale = ends[0].deviance - ends[1].deviance, biggest.scale
-    if np.isfinite([end.llf for end in ends]).all():
-        change, scale = 2.0 * (ends[1].llf - ends[0].llf), 1.0
-    statistic, p = compared(np.array([change]), df, scale, biggest.df_resid, kind)
-    return [kind, float(statistic[0]), float(p[0])]
-
-
-def _against_network(
-    small: DeepGLMResults, large: DeepGLMResults, test: str, options: dict[str, Any]
-) -> list[Any]:
-    if test == "lr_boot":
-        found = small.nonlinearity_test(
-            test="lr_boot", bootstrap=options["bootstrap"], seed=options["seed"]
-        )
-        return ["lr_boot", float(found.statistic.iloc[0]), float(found.pvalue.iloc[0])]
-    table = small._missed_beside(large, (options["cov_type"], options["cov_kwds"]), options["seed"])
-    best = int(np.nanargmin(table.pvalue_adjusted)) if table.pvalue.notna().any() else 0
-    name = f"lm ({table.index[best]}, Holm)"
-    return [name, float(table.statistic.iloc[best]), float(table.pvalue_adjusted.iloc[best])]
+def _of_the_same_columns(small: DeepGLMResults, large: DeepGLMResults) -> bool:
+    """Whether a network is the GLM and one deep term of the columns of the GLM."""
+    X, *others = large._model._data.rows.designs
+    Z = small._model._data.rows.designs[0]
+    if len(others) != 1 or not len(Z):
+        return False
+    one = np.ones((1, Z.shape[1]))
+    own, inside = (np.concatenate((one, part)) for part in (Z, others[0]))
+    return _spans(Z, X) and _spans(own, inside) and _spans(inside, own)
 
 
 def _nested(small: DeepGLMResults, large: DeepGLMResults) -> bool:
     """Whether the columns of one final layer are combinations of those of another."""
-    X, Z = large._model._data.rows.designs[0], small._model._data.rows.designs[0]
+    return _spans(large._model._data.rows.designs[0], small._model._data.rows.designs[0])
+
+
+def _spans(X: Array, Z: Array) -> bool:
+    """Whether (columns, n) are combinations of others, the first."""
     if not len(X):
         return not len(Z)
     d = np.sqrt(np.einsum("jm,jm->j", X, X))

@@ -176,6 +176,21 @@ def test_recalibration_by_statsmodels() -> None:
     ].pvalue  # fmt: skip
 
 
+def test_events_that_are_separated_but_for_a_tie() -> None:
+    """The slope is infinite; what is left is three events in four trials on the border."""
+    y, eta = np.array([0.0, 0, 0.75, 1, 1]), np.array([-2.0, -1, 0.5, 1, 3])
+    found = Events(y, special.expit(eta), np.array([1.0, 1, 4, 1, 2]))
+    assert np.isnan(checks.recalibrated(found)).all()
+    least = -2 * (3 * np.log(0.75) + np.log(0.25))
+    null = -2 * (found.trials @ (y * np.log(found.p) + (1 - y) * np.log1p(-found.p)))
+    both = checks.calibration_tests(found)["intercept 0 and slope 1"]
+    assert both.statistic == pytest.approx(null - least)
+    alike = Events(np.ones(5), special.expit(eta), found.trials)
+    tests = checks.calibration_tests(alike)
+    null = -2 * (found.trials @ np.log(found.p))
+    assert [test.statistic for test in tests.values()][:2] == pytest.approx([null, null])
+
+
 def test_trials_are_repeated_rows() -> None:
     found = events(200, 0.8, 4)
     trials = np.random.default_rng(0).integers(1, 4, 200)

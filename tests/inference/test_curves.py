@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from deepglm.inference.curves import critical_value
+from deepglm.inference.curves import critical_value, weighted_quantiles
 
 
 def test_one_point_and_points_that_move_together() -> None:
@@ -20,6 +20,14 @@ def test_one_point_and_points_that_move_together() -> None:
 def test_independent_points(k: int) -> None:
     exact = stats.norm.ppf((1 + 0.95 ** (1 / k)) / 2)
     assert critical_value(np.diag(np.arange(1.0, k + 1)), 0.05) == pytest.approx(exact, abs=0.03)
+
+
+def test_weighted_quantiles_are_those_of_repeated_numbers() -> None:
+    rng = np.random.default_rng(1)
+    x, times = rng.normal(size=60), rng.integers(0, 4, 60)
+    q = np.linspace(0.0, 1.0, 29)
+    expected = np.quantile(np.repeat(x, times), q, method="inverted_cdf")
+    assert np.array_equal(weighted_quantiles(x, times / times.sum(), q), expected)
 
 
 def test_points_without_error_are_left_out() -> None:

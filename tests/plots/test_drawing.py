@@ -10,8 +10,9 @@ import pandas as pd
 import pytest
 from matplotlib import colors, pyplot
 
+import deepglm as dg
 from deepglm import plots
-from deepglm.errors import MissingColumnError, MissingExtraError
+from deepglm.errors import MissingColumnError, MissingExtraError, SpecificationError
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +94,24 @@ def test_another_frame_is_refused(draw: object) -> None:
         MissingColumnError, match="no column .*; its columns are a. deepglm.plots.\\w+ makes"
     ):
         draw(pd.DataFrame({"a": [1]}))  # type: ignore[operator]
+
+
+def test_a_result_is_no_frame() -> None:
+    data = pd.DataFrame({"x": [0.0, 1.0, 2.0, 4.0], "y": [1.0, 2.0, 2.0, 5.0]})
+    fit = dg.DeepGLM("y ~ x", data, hidden=()).fit()
+    for draw, maker in (
+        (plots.effect, "partial_means"),
+        (plots.actual_expected, "actual_expected_frame"),
+        (plots.curve, "partial_dependence"),
+    ):
+        with pytest.raises(SpecificationError, match=rf"{maker} returns.*plot_effect\(name\)"):
+            draw(fit, "x")
+    with pytest.raises(SpecificationError, match="no Axes"):
+        fit.plot_effect("x", ax="y")
+    with pytest.raises(SpecificationError, match="fittedvalues"):
+        plots.actual_expected_frame(data.y, fit, data.x)
+    with pytest.raises(SpecificationError, match="in this order"):
+        plots.partial_means(data, fit, "x", [1.0])
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

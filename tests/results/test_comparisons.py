@@ -165,7 +165,7 @@ def test_what_cannot_be_compared(counts: Any, glm: Any) -> None:
         ({"inputs": "w"}, "not an input", MissingColumnError),
         ({"groups": "years"}, "not a variable that the model keeps", DataError),
         ({"groups": np.ones(3)}, "one label for every row", DataError),
-        ({"groups": pd.Series(np.r_[np.nan, np.ones(N - 1)])}, "missing in row 0", DataError),
+        ({"groups": pd.Series(np.r_[np.nan, np.ones(N - 1)])}, "row 0", DataError),
         ({"per": "year"}, "accepted is 'exposure'", SpecificationError),
         ({"by": "iqr"}, "by='iqr'", SpecificationError),
         ({"by": [1.0, 2.0]}, "by=", SpecificationError),
@@ -182,6 +182,50 @@ def test_what_cannot_be_compared(counts: Any, glm: Any) -> None:
         gaussian.compare(per="exposure")
     with pytest.raises(SpecificationError, match="alpha"):
         glm.compare("x").conf_int(1.5)
+
+
+@pytest.mark.parametrize(
+    ("what", "match"),
+    [
+        ({"inputs": "x", "low": [0, 1], "high": 2}, r"low=\[0, 1\]"),
+        ({"inputs": {"x": ([0, 1], 2)}}, r"low=\[0, 1\]"),
+        ({"inputs": "x", "low": 0, "high": np.nan}, "high=nan"),
+        ({"inputs": "x", "low": "a", "high": 1}, "low='a'"),
+        ({"inputs": "x", "by": np.nan}, "by=nan"),
+        ({"inputs": "x", "by": None}, "by=None"),
+        ({"inputs": "g", "high": ["b"]}, "single levels of g"),
+        ({"groups": np.arange(N)}, "Cut them into bands"),
+        ({"inputs": 0}, "0 is not an input"),
+        ({"inputs": []}, "inputs is empty"),
+    ],
+)
+def test_values_that_are_none(glm: Any, what: dict[str, Any], match: str) -> None:
+    with pytest.raises((SpecificationError, MissingColumnError), match=match):
+        glm.compare(**what)
+
+
+def test_a_column_that_is_not_finite() -> None:
+    fit = dg.DeepGLM("y ~ np.log(z) + x", table(), hidden=()).fit()
+    with pytest.raises(DataError, match="not finite"):
+        fit.compare("z", low=-1, high=1)
+    found = fit.compare(by=-1.0)  # z would be below zero in some rows
+    assert list(found.estimate.index) == ["x[-1]"]
+    assert "not finite" in str(found)
+
+
+def test_values_outside_of_the_data_are_named(glm: Any) -> None:
+    for asked in (glm.compare("x", 1.0, 40.0), glm.compare({"x": (1.0, 40.0)})):
+        assert "Extrapolation: x = 40.0 lies outside of the data" in str(asked)
+    assert "Extrapolation" not in str(glm.compare("x", 1.0, 2.0))
+
+
+def test_rows_of_no_frequency_do_not_say_what_a_number_is() -> None:
+    rows = table().assign(f=1.0)
+    rows.loc[:4, ["f", "d"]] = [0.0, 7]
+    fit = dg.DeepGLM("count ~ d + x", rows, dg.Poisson(), hidden=(), freq_weights="f").fit()
+    assert list(fit.compare("d").estimate.index) == ["d[1 vs 0]"]
+    slope, step = (fit.get_margeff(dummy=dummy, inputs="d").margeff for dummy in (False, True))
+    assert step == pytest.approx(fit.compare("d").estimate.to_numpy()) and step != slope
 
 
 def test_columns_set_aside() -> None:

@@ -155,13 +155,76 @@ def test_wrong_curves(glm: Any) -> None:
         glm.partial_dependence("g", ["a", "q"])
 
 
+def test_frequencies_are_repeated_rows_and_zero_is_no_row() -> None:
+    rows = table()
+    rows["f"] = np.random.default_rng(4).integers(0, 6, len(rows)).astype(float)
+    repeated = rows.loc[np.repeat(rows.index, rows.f.astype(int))].reset_index(drop=True)
+    assert len(repeated) > 256  # not all of them are moved
+    weighted = dg.DeepGLM("count ~ x + z", rows, dg.Poisson(), hidden=(), freq_weights="f").fit()
+    plain = dg.DeepGLM("count ~ x + z", repeated, dg.Poisson(), hidden=()).fit()
+    for found in (
+        lambda fit: fit.accumulated_effects("x", 7),
+        lambda fit: fit.partial_dependence("x", np.linspace(-2.0, 6.0, 15)),
+    ):
+        assert np.allclose(found(weighted).astype(float), found(plain).astype(float), rtol=1e-10)
+    rows["one"] = (rows.f > 0).astype(float)
+    weighted = dg.DeepGLM("count ~ x + z", rows, dg.Poisson(), hidden=(), freq_weights="one").fit()
+    subset = dg.DeepGLM("count ~ x + z", rows[rows.f > 0], dg.Poisson(), hidden=()).fit()
+    grid = np.linspace(-2.0, 6.0, 15)
+    beyond = [fit.partial_dependence("x", grid)["beyond"] for fit in (weighted, subset)]
+    assert np.allclose(*beyond, rtol=1e-12) and 0.0 < beyond[0].sum() < 15.0
+
+
+@pytest.mark.parametrize("centred", [False, True])
+def test_a_point_that_is_not_finite_leaves_the_others_as_they_are(glm: Any, centred: bool) -> None:
+    with np.errstate(all="warn"):
+        curve = glm.partial_dependence("x", [0.0, 1.0, 1e6], centred=centred)
+    alone = glm.partial_dependence("x", [0.0, 1.0], centred=centred)
+    limits = ["estimate", "se", "lower", "upper", "band_lower", "band_upper"]
+    if not centred:
+        assert np.allclose(curve[limits].iloc[:2], alone[limits], rtol=1e-12)
+    assert np.isfinite(curve[limits].iloc[:2]).all(axis=None)
+    assert curve["estimate"].iloc[2] == np.inf and np.isnan(curve["se"].iloc[2])
+    assert curve["extrapolated"].iloc[2]
+
+
+@pytest.mark.filterwarnings("ignore::deepglm.errors.CollinearityWarning")
+def test_a_level_without_rows_leaves_the_bands_of_the_others() -> None:
+    rows = table()
+    rows["f"] = (rows.g != "c").astype(float)
+    fit = dg.DeepGLM("count ~ x + g", rows, dg.Poisson(), hidden=(), freq_weights="f").fit()
+    curve = fit.partial_dependence("g")
+    assert list(curve["extrapolated"]) == [False, False, True]
+    assert list(curve["band_upper"].isna()) == [False, False, True]
+    without = dg.DeepGLM("count ~ x + g", rows[rows.g != "c"], dg.Poisson(), hidden=()).fit()
+    assert np.allclose(curve["band_upper"][:2], without.partial_dependence("g")["band_upper"])
+
+
+def test_points_where_a_column_is_not_finite() -> None:
+    fit = dg.DeepGLM("count ~ np.log(z) + x", table(), dg.Poisson(), hidden=()).fit()
+    with pytest.raises(DataError, match=r"z has a value of -1 .* 'np.log\(z\)' is not finite"):
+        fit.partial_dependence("z", [-1.0, 1.0])
+
+
+def test_few_values_are_marked() -> None:
+    pytest.importorskip("matplotlib").use("Agg")
+    from matplotlib import pyplot
+
+    fit = dg.DeepGLM("count ~ k + x", table(), dg.Poisson(), hidden=()).fit()
+    for name, marked in (("k", [0, 1, 2, 3, 4]), ("x", None)):
+        ax = fit.plot_effect(name, [0, 0.5, 1, 2, 3, 4])
+        found = [list(line.get_xdata()) for line in ax.lines if line.get_marker() == "o"]
+        assert found == ([marked] if marked else [])
+        pyplot.close(ax.figure)
+
+
 @pytest.mark.parametrize("name", ["x", "g"])
 def test_picture(glm: Any, name: str) -> None:
     pytest.importorskip("matplotlib").use("Agg")
     from matplotlib import pyplot
 
     ax = glm.plot_effect(name)
-    assert ax.get_xlabel() == name and ax.get_ylabel() == "average mean of count"
+    assert ax.get_xlabel() == name and ax.get_ylabel() == "mean of count, averaged"
     assert "for each point" in ax.get_title(loc="left")
     drawn = ax.lines[-2 if name == "x" else -1]
     assert len(drawn.get_xdata()) > 2

@@ -191,6 +191,32 @@ def test_held_out_rows(data: pd.DataFrame) -> None:
     assert kept.curve.trials.sum() == (rest.index % 9 > 0).sum()
 
 
+@pytest.mark.filterwarnings("ignore::deepglm.errors.SeparationWarning")
+@pytest.mark.filterwarnings("ignore::deepglm.errors.ConvergenceWarning")
+def test_calibration_of_events_that_are_separated(data: pd.DataFrame) -> None:
+    parted = data.assign(event=np.where(data.x > 0, "yes", "no"))
+    found = dg.DeepGLM("event ~ x", parted, dg.Binomial(), hidden=()).fit().calibration()
+    assert found.coefficients.isna().all(axis=None) and found.errors.notna().all(axis=None)
+    assert "yes: the probabilities separate" in found.note
+    whole = fit(data, "event", dg.Binomial())
+    eta = whole.predict(which="linear")
+    new = data.assign(event=np.where(eta > 0.3, "yes", "no"))
+    found = whole.calibration(new)
+    assert found.coefficients.isna().all(axis=None)
+    p = whole.predict(new)
+    null = np.log(np.where(eta > 0.3, p, 1 - p)).sum()
+    both = found.tests.loc[("yes", "intercept 0 and slope 1")]
+    assert both.statistic == pytest.approx(-2 * null, rel=1e-4)  # nothing is left of the deviance
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+def test_wrong_seeds(data: pd.DataFrame, seed: Any) -> None:
+    whole = fit(data, "event", dg.Binomial())
+    for ask in (whole.curvature_check, whole.resid_quantile):
+        with pytest.raises(SpecificationError, match="seed="):
+            ask(seed=seed)
+
+
 def test_numbers_and_counts_of_events(data: pd.DataFrame) -> None:
     ones = data.assign(event=(data.event == "yes") * 1.0)
     words, numbers = (fit(d, "event", dg.Binomial()) for d in (data, ones))

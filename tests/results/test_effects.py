@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,9 @@ import pandas as pd
 import pytest
 
 import deepglm as dg
-from deepglm.errors import MissingColumnError, SpecificationError
+from deepglm.errors import MissingColumnError, NotAvailableError, SpecificationError
+from deepglm.inference.uncertainty import Functional, Resampled
+from deepglm.results import solutions
 from deepglm.results.effect_tables import effect_tables
 from deepglm.results.places import _median
 
@@ -282,6 +285,108 @@ def test_inputs_that_are_not_there(counts: Any) -> None:
         counts.get_margeff(x="sample")
     with pytest.raises(SpecificationError, match="'q' is not a level of g"):
         counts.get_margeff(atexog={"g": "q"})
+
+
+def test_every_row_has_no_errors(counts: Any) -> None:
+    margins = counts.get_margeff(at="all", inputs="x")
+    for ask in (
+        lambda: margins.summary(),
+        lambda: margins.summary_frame(),
+        lambda: margins.conf_int(),
+        lambda: margins.margeff_se,
+        lambda: margins.margeff_cov,
+        lambda: margins.tvalues,
+        lambda: margins.pvalues,
+    ):
+        with pytest.raises(NotAvailableError, match="at='overall'"):
+            ask()
+    margins.get_margeff(inputs="x")
+    assert margins.margeff_se.shape == margins.pvalues.shape == (1,)
+
+
+@pytest.mark.parametrize(
+    ("value", "match"),
+    [([1, 2], r"shape \(2,\)"), (np.nan, "finite"), ("q", "'q'"), (np.full(N, np.inf), "finite")],
+)
+def test_values_of_inputs_that_are_none(counts: Any, value: Any, match: str) -> None:
+    with pytest.raises(SpecificationError, match=match):
+        counts.get_margeff(atexog={"x": value})
+
+
+def test_labelled_values_of_inputs_are_aligned(counts: Any) -> None:
+    x = table().x
+    found = counts.get_margeff(atexog={"x": x[::-1]}, inputs="x", x="fixed").margeff
+    assert found == pytest.approx(counts.get_margeff(inputs="x", x="fixed").margeff, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        lambda fit: fit.compare(),
+        lambda fit: fit.get_margeff(),
+        lambda fit: fit.get_margeff(at="zero"),
+        lambda fit: fit.mode_effects(),
+        lambda fit: fit.curvature_check(),
+        lambda fit: fit.partial_dependence("x"),
+    ],
+)
+def test_an_intercept_alone_has_no_inputs(ask: Any) -> None:
+    fit = dg.DeepGLM("y ~ 1", table(), hidden=()).fit()
+    with pytest.raises(NotAvailableError, match="the model has no inputs"):
+        ask(fit)
+
+
+def test_inputs_that_all_jump() -> None:
+    fit = dg.DeepGLM("y ~ np.floor(x)", table(), hidden=()).fit()
+    with pytest.raises(NotAvailableError, match=r"no input has an average effect. x: .* jumps"):
+        fit.mode_effects()
+
+
+def test_an_intercept_of_arrays_is_no_input() -> None:
+    rows = table()
+    X = np.column_stack((np.ones(N), rows.x))
+    fit = dg.DeepGLM.from_arrays(rows.y.to_numpy(), X, hidden=()).fit()
+    with pytest.raises(MissingColumnError, match="'const' is the intercept"):
+        fit.get_margeff(inputs="const")
+
+
+@pytest.mark.parametrize("at", ["mean", "median", "zero"])
+def test_limits_at_infinity_are_one_limit(at: str) -> None:
+    rows = table().assign(y=lambda d: np.maximum(d.y, 0.0))
+    fit = dg.DeepGLM("y ~ x + d", rows, dg.Tobit(lower=0.0), hidden=()).fit()
+    assert (fit.get_margeff(at=at).margeff != 0.0).all()
+
+
+@pytest.mark.filterwarnings("ignore::deepglm.errors.SeparationWarning")
+@pytest.mark.filterwarnings("ignore::deepglm.errors.ConvergenceWarning")
+def test_proportional_changes_of_nothing_say_why() -> None:
+    rows = table().assign(b=lambda d: (d.x > 2.0) * 1)
+    margins = dg.DeepGLM("b ~ x", rows, dg.Binomial(), hidden=()).fit().get_margeff(method="eyex")
+    assert np.isnan(margins.margeff).all() and "not a finite number" in margins.reasons["x"]
+
+
+def test_errors_of_nothing_are_no_sign_of_several_solutions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The delta method has no error, and refits some, of an effect that is not determined."""
+    thetas = np.random.default_rng(0).normal(size=(50, 3))
+    f = Functional(lambda theta, _: theta, lambda theta: np.eye(3))
+    refits = SimpleNamespace(thetas=thetas, resamples_rows=True)
+    monkeypatch.setattr(solutions, "effect_functional", lambda _: (["a", "b", "c"], f))
+
+    def said(errors: list[float]) -> str:
+        delta = SimpleNamespace(errors=lambda _: np.array(errors))
+        method = Resampled(refits, np.ones(1), delta)
+        rows = SimpleNamespace(freq=np.ones(1))
+        fit = SimpleNamespace(
+            _uncertainty=method,
+            _estimate=SimpleNamespace(modes=[SimpleNamespace(value=0.0)]),
+            _numbers=SimpleNamespace(fitted=SimpleNamespace(rows=rows)),
+        )
+        return solutions.several_solutions(fit)
+
+    assert said([0.0, np.nan, 1.0]) == said([1e-17, np.inf, 1.0]) == ""
+    assert "times as much in the effect of b" in said([0.0, 0.1, 1.0])
 
 
 def test_weighted_median_is_that_of_repeated_rows() -> None:

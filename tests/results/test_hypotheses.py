@@ -10,7 +10,7 @@ import pytest
 import statsmodels.api as sm
 
 import deepglm as dg
-from deepglm.errors import NotAvailableError, SpecificationError
+from deepglm.errors import MissingColumnError, NotAvailableError, SpecificationError
 
 pytestmark = pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarning")
 
@@ -117,10 +117,26 @@ def test_what_other_columns_determine_has_no_test() -> None:
     data = table().assign(twice=lambda d: 2.0 * d.x1)
     with pytest.warns(dg.errors.CollinearityWarning):
         fit = dg.DeepGLM("y ~ x1 + twice + x2", data, hidden=()).fit()
-    found = fit.input_tests()
-    assert np.isnan(found.pvalue["x1"])  # without x1, twice is taken up again
-    assert "determine" in found.reason["x1"]
-    assert found.pvalue["x2"] < 0.05
+        deep = network("y ~ x1 + twice + x2", data, hidden=(1,))
+    for one in (fit, deep):
+        found = one.input_tests()
+        for name in ("x1", "twice"):  # without x1, twice is taken up again
+            assert found.loc[name, ["pvalue", "pvalue_any"]].isna().all()
+            assert "determine" in found.reason[name]
+        assert found.pvalue["x2"] < 0.05
+        assert found.reason["x2"] == ""
+    for method in ("score", "wald", "lr"):
+        asked = fit.test_input("x1", method)
+        assert np.isnan(asked.pvalue)
+        assert "determine" in asked.reason
+    with pytest.raises(NotAvailableError, match="'x1' has no products of its own"):
+        fit.interaction_test("x1", "x2")
+
+
+def test_a_column_may_have_one_dimension(glm: Any) -> None:
+    square = table().x1.to_numpy() ** 2
+    one, two = glm.score_test(square), glm.score_test(square[:, None])
+    assert float(np.squeeze(one.pvalue)) == float(np.squeeze(two.pvalue)) < 1e-3
 
 
 @pytest.mark.parametrize("family", [dg.Multinomial(), dg.Ordinal()])
@@ -196,6 +212,48 @@ def test_bootstrap_of_the_likelihood_ratio() -> None:
     assert unit.unit_test("lr_boot", bootstrap=19).pvalue.iloc[0] == 0.05
 
 
+@pytest.mark.parametrize("family", [dg.Multinomial(), dg.Ordinal(), dg.Tobit(lower=-0.5)])
+def test_no_bootstrap_without_draws(family: Any) -> None:
+    data = table().assign(k=lambda d: pd.cut(d.y, 3, labels=["a", "b", "c"]))
+    data["y"] = data.y.clip(lower=-0.5)
+    y = "y" if isinstance(family, dg.Tobit) else "k"
+    fit = dg.DeepGLM(f"{y} ~ x1", data, family, hidden=()).fit()
+    with pytest.raises(NotAvailableError) as caught:
+        fit.nonlinearity_test("lr_boot", bootstrap=19)
+    text = str(caught.value)
+    assert f"{type(family).__name__} family are not drawn" in text
+    assert "test='lm'" in text
+    assert "kind=" not in text
+
+
+def test_bootstrap_needs_an_input_and_a_model_that_is_trusted(glm: Any) -> None:
+    alone = dg.DeepGLM("y ~ 1", table(), hidden=()).fit()
+    with pytest.raises(NotAvailableError, match="no inputs"):
+        alone.nonlinearity_test("lr_boot")
+    robust = glm.get_robustcov_results("HC1")
+    with pytest.raises(NotAvailableError, match="cov_type='HC1'.*test='lm'"):
+        robust.nonlinearity_test("lr_boot")
+
+
+def test_link_of_classes_depends_on_no_order() -> None:
+    cut = pd.cut(table().y, [-9.0, -0.5, 0.8, 9.0], labels=["low", "middle", "high"])
+    found = [
+        dg.DeepGLM(
+            "k ~ x1 + x2", table().assign(k=cut.cat.reorder_categories(order)), family, hidden=()
+        )
+        .fit()
+        .link_test()
+        for order, family in (
+            (["low", "middle", "high"], dg.Multinomial()),
+            (["high", "low", "middle"], dg.Multinomial()),
+            (["low", "middle", "high"], dg.Multinomial(reference="high")),
+        )
+    ]
+    for other in found[1:]:
+        assert other.statistic == pytest.approx(found[0].statistic, rel=1e-6)
+        assert other.df_denom == found[0].df_denom
+
+
 def test_link() -> None:
     rng = np.random.default_rng(1)
     x = rng.uniform(-1.0, 1.0, 800)
@@ -245,14 +303,31 @@ def test_of_a_glm_they_are_the_usual_ones() -> None:
     assert fit.test_input("g", "lr").statistic == pytest.approx(ratio, rel=1e-6)
 
 
+def test_no_network_is_left_without_the_only_input() -> None:
+    fit = network("y ~ x1", table(), hidden=(1,))
+    with pytest.raises(NotAvailableError, match="no other input enters a hidden unit"):
+        fit.parsimony("x1")
+
+
 # -- what is refused ------------------------------------------------------------------------------
 
 
 def test_bad_input(u_shape: Any, glm: Any) -> None:
-    with pytest.raises(SpecificationError, match="'zzz' is not an input.*'x1', 'x2'"):
+    with pytest.raises(MissingColumnError, match="'zzz' is not an input.*'x1', 'x2'"):
         u_shape.input_tests("zzz")
-    with pytest.raises(SpecificationError, match="'zzz' is not an input"):
-        u_shape.score_test("zzz")
+    for call in (u_shape.score_test, u_shape.test_input, u_shape.parsimony):
+        with pytest.raises(MissingColumnError, match="'zzz' is not an input"):
+            call("zzz")
+    for call in (u_shape.test_input, u_shape.parsimony):
+        with pytest.raises(SpecificationError, match="of type list; the name of one input"):
+            call(["x1", "x2"])
+    with pytest.raises(SpecificationError, match="of type list"):
+        u_shape.interaction_test(["x1"], "x2")
+    for call in (glm.input_tests, u_shape.input_tests, glm.nonlinearity_test, u_shape.parsimony):
+        with pytest.raises(SpecificationError, match="seed=-1"):
+            call(seed=-1)
+    with pytest.raises(SpecificationError, match="seed=-1"):
+        glm.test_input("x1", seed=-1)
     with pytest.raises(SpecificationError, match="one cluster"):
         glm.input_tests(cov_type="cluster", cov_kwds={"groups": np.zeros(300)})
     with pytest.raises(SpecificationError, match="each has one member"):
@@ -273,8 +348,11 @@ def test_bad_input(u_shape: Any, glm: Any) -> None:
         u_shape.test_input("x1", "rao")
     with pytest.raises(SpecificationError, match="300 rows"):
         u_shape.score_test(np.zeros(5))
-    with pytest.raises(SpecificationError, match="name of an input"):
-        u_shape.score_test()
+    for fit in (glm, u_shape):
+        with pytest.raises(SpecificationError, match="name of an input"):
+            fit.score_test()
+        with pytest.raises(SpecificationError, match=r"shape \(9, 1\).*300 rows"):
+            fit.score_test(np.ones((9, 1)))
 
 
 def test_a_fit_that_is_not_certified_is_not_tested() -> None:
@@ -320,7 +398,7 @@ def test_an_interaction_in_the_model_is_not_its_null_hypothesis(u_shape: Any) ->
         glm.interaction_test("x1", "x2")
     with pytest.raises(SpecificationError, match="twice"):
         glm.interaction_test("x1", "x1")
-    with pytest.raises(SpecificationError, match="'w' is not an input"):
+    with pytest.raises(MissingColumnError, match="'w' is not an input"):
         glm.interaction_test("x1", "w")
 
 

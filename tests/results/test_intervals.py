@@ -362,6 +362,7 @@ def test_sets_hold_the_class_with_the_stated_probability(
 def test_sets_of_yes_and_no(rows: pd.DataFrame) -> None:
     fit = dg.DeepGLM("yes ~ x + z", rows, family=dg.Binomial(), hidden=()).fit()
     found = fit.prediction_sets(alpha=0.1)
+    assert found.attrs["n_trials"] == 1
     assert set(found["set"]) <= {("no",), ("yes",), ("no", "yes")}
     single = found["set"].str.len() == 1
     assert single.any()
@@ -371,6 +372,17 @@ def test_sets_of_yes_and_no(rows: pd.DataFrame) -> None:
     coded = coded.prediction_sets(alpha=0.1)
     names = {0: "no", 1: "yes"}
     assert [tuple(names[k] for k in one) for one in coded["set"]] == found["set"].tolist()
+
+
+def test_labels_and_weights_that_do_not_fit(rows: pd.DataFrame) -> None:
+    fit = dg.DeepGLM("count ~ x + z", rows, dg.Poisson(), hidden=()).fit()
+    for which in (None, "linear"):
+        for labels in ([1], "row", 3):
+            with pytest.raises(SpecificationError, match="a label for each"):
+                fit.get_prediction(which=which, row_labels=labels)
+    for weights in (np.nan, np.r_[np.nan, np.ones(len(rows) - 1)]):
+        with pytest.raises(SpecificationError, match="not finite"):
+            fit.get_prediction(average=True, agg_weights=weights)
 
 
 def test_sets_that_there_are_not(rows: pd.DataFrame) -> None:

@@ -92,8 +92,21 @@ def test_four_rows_of_two_by_two() -> None:
     assert np.sqrt(rise(ends[1])) == pytest.approx(stats.norm.ppf(0.995), rel=1e-6)
 
 
+@pytest.mark.parametrize("family", [dg.Gaussian(), dg.Gamma(), dg.InverseGaussian()])
+def test_a_mean_alone(family: Any) -> None:
+    """Nothing is left to fit but the dispersion, which is that of the estimate."""
+    fit = glm("Volume ~ 1", family=family)
+    ends = fit.conf_int(method="profile").loc["Intercept"]
+    for end in ends:
+        mu = np.full(31, fit.family.link.inverse(end))
+        rise = fit.family.deviance(TREES.Volume.to_numpy(), mu) - fit.deviance
+        assert rise / fit.scale == pytest.approx(Z**2, rel=1e-6)
+
+
 def test_what_is_refused() -> None:
     fit = glm("Volume ~ Girth")
+    with pytest.raises(NotAvailableError, match="not robust.*cov_type='HC1'"):
+        fit.get_robustcov_results("HC1").conf_int(method="profile")
     with pytest.raises(SpecificationError, match="'Height' is not a coefficient"):
         fit.profile("Height")
     with pytest.raises(SpecificationError, match="not finite"):
@@ -111,3 +124,19 @@ def test_what_is_refused() -> None:
     grades = TREES.assign(k=pd.cut(TREES.Volume, 3, labels=["a", "b", "c"]))
     with pytest.raises(NotAvailableError, match="conf_int"):
         glm("k ~ Girth", grades, dg.Ordinal()).profile("Girth")
+
+
+def test_powers_that_differ_are_not_compared() -> None:
+    rng = np.random.default_rng(0)
+    data = pd.DataFrame({"x": rng.normal(size=100), "z": rng.normal(size=100)})
+    data["y"] = rng.poisson(np.exp(0.3 * data.x), 100) * rng.gamma(3.0, 1.0, 100)
+    fit = glm("y ~ x + z", data, dg.Tweedie())
+    for call in (lambda: fit.profile("x"), fit.drop1, lambda: dg.anova(fit)):
+        with pytest.raises(NotAvailableError, match="several powers.*var_power"):
+            call()
+    small = glm("y ~ x", data, dg.Tweedie())
+    assert "several powers" in dg.anova(small, fit).reason.iloc[1]
+    assert "several powers" in fit.test_input("x", "lr").reason
+    assert fit.input_tests().pvalue["x"] < 0.01
+    fixed = glm("y ~ x + z", data, dg.Tweedie(var_power=1.5))
+    assert fixed.drop1().pvalue["x"] < 0.01

@@ -12,7 +12,14 @@ from scipy import stats
 from statsmodels.stats.anova import anova_lm
 
 import deepglm as dg
-from deepglm.errors import DroppedRowsWarning, NotAvailableError, SpecificationError
+from deepglm.errors import (
+    CollinearityWarning,
+    ConvergenceWarning,
+    DroppedRowsWarning,
+    NotAvailableError,
+    SeparationWarning,
+    SpecificationError,
+)
 
 pytestmark = pytest.mark.filterwarnings("ignore::deepglm.errors.SingleStartWarning")
 
@@ -99,7 +106,74 @@ def test_the_parametric_bootstrap(network: Any) -> None:
     small = glm("Volume ~ Girth + Height")
     found = dg.anova(small, network, test="lr_boot", bootstrap=19)
     assert found.pvalue.iloc[1] == 0.05
-    assert found.test.iloc[1] == "lr_boot"
+    assert found.test.iloc[1] == "lr_boot (one tanh unit)"
+
+
+def test_the_parametric_bootstrap_needs_a_network_of_the_same_inputs(network: Any) -> None:
+    girth = dg.DeepGLM("Volume ~ Girth + Height + deep(Girth, units=(1,))", TREES)
+    for pair in (
+        (glm("Volume ~ Girth"), network),
+        (glm("Volume ~ Girth + Height"), girth.fit(inference=None)),
+    ):
+        with pytest.raises(NotAvailableError, match="'fit 2' is made of others.*test='lm'"):
+            dg.anova(*pair, test="lr_boot", bootstrap=19)
+
+
+def test_a_robust_fit_has_no_difference_of_deviances(network: Any) -> None:
+    formulas = ("Volume ~ Girth", "Volume ~ Girth + Height")
+    small, large = (glm(one).get_robustcov_results("HC1") for one in formulas)
+    found = dg.anova(small, large)
+    assert found.pvalue.isna().all()
+    assert found.change.iloc[1] == pytest.approx(small.deviance - large.deviance)
+    assert "not robust" in found.reason.iloc[1]
+    with pytest.raises(NotAvailableError, match="cov_type='HC1'.*test='Rao'"):
+        dg.anova(small, large, test="F")
+    for call in (large.drop1, lambda: dg.anova(large)):
+        with pytest.raises(NotAvailableError, match="wald_test_terms"):
+            call()
+    rao = dg.anova(*map(glm, formulas), test="Rao", cov_type="HC1")
+    again = dg.anova(small, large, test="Rao")
+    assert rao.pvalue.iloc[1] == again.pvalue.iloc[1]
+    assert again.reason.iloc[1] == ""
+    assert dg.anova(large, network).pvalue.notna().iloc[1]
+    with pytest.raises(NotAvailableError, match="cov_type='HC1'"):
+        dg.anova(large, network, test="lr_boot")
+
+
+def test_separated_responses_have_a_deviance_and_no_test() -> None:
+    data = TREES.assign(tall=(TREES.Height > 75).astype(float))
+    with pytest.warns(SeparationWarning):
+        fit = glm("tall ~ Girth + Height", data, family=dg.Binomial())
+    small = glm("tall ~ Girth", data, family=dg.Binomial())
+    found = dg.anova(small, fit)
+    assert found.certified.tolist() == [True, False]
+    assert found.deviance.iloc[1] == fit.deviance
+    assert np.isnan(found.pvalue.iloc[1])
+    assert "'fit 2': the fit is not certified and the likelihood has no max" in found.reason.iloc[1]
+    least = glm("tall ~ 1", data, family=dg.Binomial())
+    assert dg.anova(least, small, fit).pvalue.iloc[1] == dg.anova(least, small).pvalue.iloc[1]
+    for call in (fit.drop1, lambda: dg.anova(fit), lambda: dg.anova(small, fit, test="Chisq")):
+        with pytest.raises(NotAvailableError, match="no maximum.*separated") as caught:
+            call()
+        assert "standard errors" not in str(caught.value)
+
+
+def test_a_network_that_is_not_certified_says_so() -> None:
+    with pytest.warns(ConvergenceWarning):
+        bad = dg.DeepGLM("Volume ~ Girth + Height", TREES, hidden=(2,)).fit(maxiter=1, starts=1)
+    found = dg.anova(glm("Volume ~ Girth + Height"), bad)
+    assert found.certified.tolist() == [True, False]
+    assert "'fit 2' is not certified" in found.reason.iloc[1]
+    assert found.pvalue.notna().iloc[1]  # it is the GLM's scores that are tested
+
+
+def test_the_same_columns_have_no_test() -> None:
+    data = TREES.assign(twice=2.0 * TREES.Girth)
+    found = dg.anova(glm("Volume ~ Girth"), glm("Volume ~ twice", data))
+    assert "same columns" in found.reason.iloc[1]
+    with pytest.warns(CollinearityWarning):
+        fit = glm("Volume ~ Girth + twice", data)
+    assert dg.anova(fit).reason.tolist() == ["", "", "earlier terms determine its columns"]
 
 
 def test_no_p_value_where_nothing_is_nested(network: Any) -> None:
@@ -112,6 +186,7 @@ def test_no_p_value_where_nothing_is_nested(network: Any) -> None:
     ):
         found = dg.anova(*pair)
         assert np.isnan(found.pvalue.iloc[1])
+        assert "needs nested fits" in found.reason.iloc[1]
         assert found.deviance.notna().all()
         assert found.bic.notna().all()
         with pytest.raises(SpecificationError, match="needs nested fits"):
@@ -185,5 +260,8 @@ def test_bad_input(network: Any) -> None:
     with pytest.raises(NotAvailableError, match="term by term"):
         dg.anova(small, test="Rao")
     ridge = glm("Volume ~ Girth + Height", penalty=dg.L2(1e-3))
+    assert "'fit 2': the fit is penalised" in dg.anova(small, ridge).reason.iloc[1]
     with pytest.raises(NotAvailableError, match="penalised"):
-        dg.anova(small, ridge)
+        dg.anova(small, ridge, test="F")
+    with pytest.raises(SpecificationError, match="seed=-1"):
+        dg.anova(small, large, seed=-1)
