@@ -67,7 +67,10 @@ def fit(case: Case, seed: int, starts: int | None = 1, **changes: Any) -> Trace:
         warnings.simplefilter("ignore")  # what is not certified is printed as such
         began = clock()
         posed = model(case, **changes)
-        result = posed.fit(seed=seed, starts=starts, scale=fixed_scale(case), progress=listen)
+        # the peers estimate and stop there; so does this fit
+        result = posed.fit(
+            seed=seed, starts=starts, scale=fixed_scale(case), progress=listen, inference=None
+        )
         seconds = clock() - began
     end = net(posed, np.nan_to_num(result.params.to_numpy()))  # zero where a column is aliased
     value = objective(case, end)

@@ -355,7 +355,7 @@ def score(data: Data, learning: pd.DataFrame, test: pd.DataFrame, options: dict[
             model = dg.DeepGLM(
                 data.formula, learning, data.family(), var_weights=data.var_weights, **options
             )
-            fit = model.fit(seed=0, n_jobs=1)
+            fit = model.fit(seed=0, n_jobs=1, inference=None)
             seconds = time.perf_counter() - began
             weights = np.ones(len(test))
             if data.var_weights:
